@@ -1,0 +1,1 @@
+//! The wire: router, extractors, wire types, errors to responses, OpenAPI.

@@ -1,0 +1,1 @@
+//! Typed client for the Tollhouse and Gr4vy API.

@@ -1,0 +1,18 @@
+//! Payment services as data: definitions, rendering, classifying, and the one HTTP client.
+//!
+//! A definition file becomes a [`model::Provider`]; [`render`] makes a request of it and [`classify`] an outcome of the answer, both pure; [`caller`] puts the few async lines between them; [`outbound`] is the only way out of the house.
+
+pub mod body;
+pub mod caller;
+pub mod catalogue;
+pub mod classify;
+pub mod credentials;
+pub mod encode;
+pub mod facts;
+pub mod format;
+pub mod mask;
+pub mod model;
+pub mod outbound;
+pub mod render;
+pub mod template_fill;
+pub mod tokens;

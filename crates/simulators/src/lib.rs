@@ -1,0 +1,1 @@
+//! Payment services played offline, driven by the same definition files.
