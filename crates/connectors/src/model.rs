@@ -366,12 +366,14 @@ pub struct TokenCall {
 pub struct Simulator {
     /// Members that the sent body (as JSON, before form encoding) must have.
     pub requires: Choice<Vec<Pointer>>,
-    /// A body that works.
-    pub example: String,
-    /// What a success is answered with.
-    pub answer: Template,
+    /// A body that works, the same or one per method: see [`Simulator::example_of`].
+    pub example: Choice<String>,
+    /// What a success is answered with, the same or one per method: see [`Simulator::answer_of`].
+    pub answer: Choice<Template>,
     /// What a refusal is answered with, by status; the status of a missing member is the first that is not 401.
     pub refuse: BTreeMap<u16, Template>,
+    /// `refuse.credentials`: for a service that refuses credentials in the body of a success status; answered with the first success status, and instead of 401.
+    pub refuse_credentials: Option<Template>,
     /// The method that a first run configures a service of.
     pub first_run: Option<String>,
 }
@@ -399,5 +401,19 @@ impl<T> Choice<T> {
             Self::One(value) => vec![value],
             Self::By { cases, otherwise, .. } => cases.values().chain(otherwise).collect(),
         }
+    }
+}
+
+// === impl Simulator ===
+
+impl Simulator {
+    /// The body that works for a method. Reading the file made sure that every method has one.
+    pub fn example_of(&self, method: &str) -> Option<&str> {
+        self.example.pick(method, |_| None).map(String::as_str)
+    }
+
+    /// What a success is answered with for a method. Reading the file made sure that every method has one.
+    pub fn answer_of(&self, method: &str) -> Option<&Template> {
+        self.answer.pick(method, |_| None)
     }
 }
