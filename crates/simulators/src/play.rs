@@ -1,0 +1,218 @@
+//! One request to a simulated payment service and its answer, pure but for made-up ids.
+
+use bytes::Bytes;
+use connectors::model::{Call, Place, Provider, RequestLine, Simulator, Verify};
+use domain::json::Pointer;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::fill::{Maker, Scene};
+use crate::form;
+
+mod credentials;
+
+/// A request as it arrived, the path without the simulator's own prefix.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The HTTP method.
+    pub method: Method,
+    /// The native path, without query.
+    pub path: String,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The bytes.
+    pub body: Bytes,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Played {
+    /// An answer in JSON, or in what is deliberately not JSON.
+    Answer {
+        /// The service's own status.
+        status: StatusCode,
+        /// The service's own shape.
+        body: Bytes,
+    },
+    /// The connection closes without an answer.
+    Drop,
+    /// Nothing happens until every time limit is over.
+    Slow,
+}
+
+/// What a request asks for with a value `simulate:…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Decline,
+    Slow,
+    Status(StatusCode),
+    Malformed,
+    Drop,
+}
+
+/// A call that was recognised, and all that its answer depends on.
+struct Scenario<'a> {
+    provider: &'a Provider,
+    simulator: &'a Simulator,
+    call: &'a Call,
+    method_code: Option<&'a str>,
+    received: &'a Received,
+    body: &'a Value,
+    maker: &'a Maker,
+}
+
+/// Plays one request.
+pub fn play(provider: &Provider, received: &Received, maker: &Maker) -> Played {
+    let not_found = || answer(StatusCode::NOT_FOUND, r#"{"simulator":"the definition has no such call"}"#.to_owned());
+    let Some(simulator) = &provider.simulator else { return not_found() };
+    let body = read_body(&received.body);
+    let scenario = |call, method_code| Scenario { provider, simulator, call, method_code, received, body: &body, maker };
+    if let Some(token) = provider.token.as_ref().filter(|token| is_asked(&token.call, "", received)) {
+        let places = token.token.iter().chain(&token.expires);
+        return scenario(&token.call, None).token(places.filter_map(answer_pointer));
+    }
+    if let Some(Verify::Call(call)) = &provider.verify
+        && is_asked(call, "", received)
+        && is_verification(call, &body)
+    {
+        return scenario(call, None).verify();
+    }
+    let Some(call) = &provider.session else { return not_found() };
+    let asked = provider.methods.iter().find(|method| is_asked(call, &method.key, received));
+    asked.map_or_else(not_found, |method| scenario(call, method.code.as_deref()).session(&method.key))
+}
+
+// === impl Scenario ===
+
+impl Scenario<'_> {
+    fn token<'p>(&self, places: impl Iterator<Item = &'p Pointer>) -> Played {
+        if !self.credentials_accepted() {
+            return self.refuse_credentials();
+        }
+        // The first place is the token, whatever follows is a lifetime in seconds.
+        let mut answered = Value::Object(Map::new());
+        for (index, pointer) in places.enumerate() {
+            let value = if index == 0 { Value::String(self.maker.token()) } else { Value::from(TOKEN_SECONDS) };
+            put(&mut answered, pointer.tokens(), value);
+        }
+        answer(success_status(self.call), answered.to_string())
+    }
+
+    fn verify(&self) -> Played {
+        if self.credentials_accepted() { answer(success_status(self.call), "{}".to_owned()) } else { self.refuse_credentials() }
+    }
+
+    fn session(&self, method: &str) -> Played {
+        match wish(self.body) {
+            Some(Wish::Drop) => return Played::Drop,
+            Some(Wish::Slow) => return Played::Slow,
+            Some(Wish::Malformed) => return answer(success_status(self.call), r#"{"simulator":"this answer ends too ea"#.to_owned()),
+            Some(Wish::Status(StatusCode::UNAUTHORIZED)) => return self.refuse_credentials(),
+            Some(Wish::Status(status)) => return self.refuse(status, None),
+            Some(Wish::Decline) => return self.decline(None),
+            None => {}
+        }
+        if !self.credentials_accepted() {
+            return self.refuse_credentials();
+        }
+        let required = self.simulator.requires.pick(method, |_| None).map(Vec::as_slice).unwrap_or_default();
+        if let Some(missing) = required.iter().find(|pointer| self.body.pointer(&pointer.to_string()).is_none()) {
+            return self.decline(Some(missing));
+        }
+        let template = self.simulator.answer_of(method);
+        answer(success_status(self.call), template.map_or_else(|| "{}".to_owned(), |template| self.maker.fill(template, self.scene(None))))
+    }
+
+    /// The refusal that the service gives a wrong request: its first status that does not mean wrong credentials.
+    fn decline(&self, missing: Option<&Pointer>) -> Played {
+        let status = self.simulator.refuse.keys().copied().find(|status| *status != 401).unwrap_or(400);
+        self.refuse(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), missing)
+    }
+
+    fn refuse_credentials(&self) -> Played {
+        match &self.simulator.refuse_credentials {
+            Some(template) => answer(success_status(self.call), self.maker.fill(template, self.scene(None))),
+            None => self.refuse(StatusCode::UNAUTHORIZED, None),
+        }
+    }
+
+    fn refuse(&self, status: StatusCode, missing: Option<&Pointer>) -> Played {
+        let body = self.simulator.refuse.get(&status.as_u16()).map(|template| self.maker.fill(template, self.scene(missing)));
+        answer(status, body.unwrap_or_else(|| format!(r#"{{"simulator":"{}"}}"#, status.as_u16())))
+    }
+
+    fn scene<'s>(&'s self, missing: Option<&'s Pointer>) -> Scene<'s> {
+        Scene { request: self.body, missing, method_code: self.method_code }
+    }
+
+    fn credentials_accepted(&self) -> bool {
+        let auth = self.call.auth.as_ref().unwrap_or(&self.provider.auth);
+        credentials::accepted(self.provider, auth, &self.call.body, self.received, self.body)
+    }
+}
+
+// === recognising a request ===
+
+fn is_asked(call: &Call, method: &str, received: &Received) -> bool {
+    let matches = |line: &RequestLine| line.method == received.method && credentials::values(&line.path, &received.path).is_some();
+    match call.request.pick(method, |_| None) {
+        Some(line) => matches(line),
+        None => call.request.all().into_iter().any(matches),
+    }
+}
+
+/// A verification may share its path with the session call; its constant body then tells them apart.
+fn is_verification(call: &Call, body: &Value) -> bool {
+    call.body.constant.as_ref().is_none_or(|constant| serde_json::from_str::<Value>(constant).is_ok_and(|constant| constant == *body))
+}
+
+fn read_body(bytes: &Bytes) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| form::to_json(bytes))
+}
+
+fn wish(body: &Value) -> Option<Wish> {
+    match body {
+        Value::String(text) => match text.strip_prefix("simulate:")? {
+            "decline" => Some(Wish::Decline),
+            "slow" => Some(Wish::Slow),
+            "401" => Some(Wish::Status(StatusCode::UNAUTHORIZED)),
+            "429" => Some(Wish::Status(StatusCode::TOO_MANY_REQUESTS)),
+            "500" => Some(Wish::Status(StatusCode::INTERNAL_SERVER_ERROR)),
+            "malformed" => Some(Wish::Malformed),
+            "drop" => Some(Wish::Drop),
+            _ => None,
+        },
+        Value::Array(items) => items.iter().find_map(wish),
+        Value::Object(map) => map.values().find_map(wish),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+// === writing an answer ===
+
+/// How long a simulated token lives, seconds.
+const TOKEN_SECONDS: u32 = 3600;
+
+fn answer(status: StatusCode, body: String) -> Played {
+    Played::Answer { status, body: body.into() }
+}
+
+fn success_status(call: &Call) -> StatusCode {
+    call.success.statuses.first().and_then(|status| StatusCode::from_u16(*status).ok()).unwrap_or(StatusCode::OK)
+}
+
+fn answer_pointer(place: &Place) -> Option<&Pointer> {
+    match place {
+        Place::Answer(pointer) => Some(pointer),
+        Place::Request(_) | Place::AnswerHeader(_) => None,
+    }
+}
+
+fn put(target: &mut Value, path: &[String], value: Value) {
+    let (Some((name, rest)), Value::Object(map)) = (path.split_first(), target) else { return };
+    if rest.is_empty() {
+        map.insert(name.clone(), value);
+    } else {
+        put(map.entry(name.clone()).or_insert_with(|| Value::Object(Map::new())), rest, value);
+    }
+}
