@@ -1,2 +1,43 @@
-//! Automation.
-fn main() {}
+//! Automation: the rules as a test, and the comparison of our OpenAPI document with the contract's.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser;
+use serde_json::Value;
+
+mod openapi;
+mod tidy;
+
+/// What `cargo xtask` does.
+#[derive(Parser)]
+enum Task {
+    /// Checks the rules of the house.
+    Tidy,
+    /// Prints our OpenAPI document, or compares it with another one.
+    Openapi {
+        /// The document of the contract; differences that the allow-list does not name are errors.
+        #[arg(long)]
+        compare: Option<PathBuf>,
+    },
+    /// Prints the median length of the definition files.
+    DefinitionLines,
+}
+
+#[expect(clippy::print_stdout, reason = "a command line tool")]
+fn main() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("the workspace is two levels up")?;
+    match Task::parse() {
+        Task::Tidy => tidy::run(root)?,
+        Task::Openapi { compare: None } => println!("{}", serde_json::to_string_pretty(&api::openapi())?),
+        Task::Openapi { compare: Some(file) } => {
+            let contract: Value = serde_json::from_str(&std::fs::read_to_string(&file).with_context(|| format!("{} can not be read", file.display()))?)?;
+            let differences = openapi::against(&contract)?;
+            if !differences.is_empty() {
+                bail!("{} differences from the contract:\n  {}", differences.len(), differences.join("\n  "));
+            }
+        }
+        Task::DefinitionLines => println!("{}", tidy::definition_lines_median(root)?),
+    }
+    Ok(())
+}
