@@ -1,0 +1,211 @@
+//! The real server, as a process of its own, on port 0.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::caller::Caller;
+use crate::conformance::Conformance;
+use crate::token::Key;
+
+/// How long a server may take to be ready, or to end, before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a file is looked for while waiting.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// A running `tollhouse serve`, ended with the value.
+pub struct Server {
+    /// Address of the API.
+    pub base: String,
+    /// The first key pair: every scope, every merchant account.
+    pub key: Key,
+    /// What it listens with and where it keeps its data.
+    pub plan: Plan,
+    process: Child,
+}
+
+/// How a server is started, and started again.
+pub struct Plan {
+    binary: PathBuf,
+    directory: TempDir,
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+    postgres: Option<store::scratch::ScratchDatabase>,
+    pub(crate) conformance: Option<&'static Conformance>,
+}
+
+impl Plan {
+    /// A server with an empty SQLite database, simulators on, and everything else at its defaults.
+    pub fn sqlite(binary: impl Into<PathBuf>) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        let variables = [
+            ("TOLLHOUSE_DATABASE__URL", format!("sqlite://{}", path("tollhouse.db"))),
+            ("TOLLHOUSE_VAULT__ROOT_KEY_FILE", path("root.key")),
+            ("TOLLHOUSE_SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+            ("TOLLHOUSE_INTERNAL__LISTEN", "127.0.0.1:0".to_owned()),
+            ("TOLLHOUSE_SIMULATORS__ENABLED", "true".to_owned()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        Self { binary: binary.into(), directory, variables, arguments: Vec::new(), postgres: None, conformance: None }
+    }
+
+    /// The same on an empty database of a PostgreSQL server.
+    pub async fn postgres(binary: impl Into<PathBuf>, admin_url: &str) -> Self {
+        let database = store::scratch::create_postgres(admin_url).await.expect("a scratch database");
+        let url = database.url.clone();
+        let mut plan = Self::sqlite(binary).with("TOLLHOUSE_DATABASE__URL", url);
+        plan.postgres = Some(database);
+        plan
+    }
+
+    /// Sets one variable of the server's environment.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Holds every answer against a document.
+    #[must_use]
+    pub fn checked_by(mut self, conformance: &'static Conformance) -> Self {
+        self.conformance = Some(conformance);
+        self
+    }
+
+    /// Adds arguments to `serve`.
+    #[must_use]
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Lets calls reach a payment service on loopback: its base URL, and the CA that signed its certificate.
+    #[must_use]
+    pub fn provider_at(self, id: &str, base_url: &str, ca_file: Option<&Path>) -> Self {
+        let name = format!("TOLLHOUSE_PROVIDERS__{}__BASE_URL", id.to_uppercase().replace('-', "_"));
+        let plan = self.with(&name, base_url).with("TOLLHOUSE_EGRESS__ALLOW", "127.0.0.0/8").with("TOLLHOUSE_EGRESS__ALLOW_HTTP", "true");
+        match ca_file {
+            Some(file) => plan.with("TOLLHOUSE_OUTBOUND__CA_FILE", file.display().to_string()),
+            None => plan,
+        }
+    }
+
+    /// A file in the server's own directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Runs one command of the binary with the server's environment and waits for its end.
+    pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        tokio::time::timeout(PATIENCE, self.command(arguments).output()).await.expect("the command ends in time").expect("the binary runs")
+    }
+
+    /// `init`, then `serve`, ready.
+    pub async fn start(self) -> Server {
+        let key_file = self.file("private_key.pem").display().to_string();
+        let output = self.run(&["init", "--config", &self.config_file(), "--key-out", &key_file]).await;
+        assert!(output.status.success(), "init failed: {}", String::from_utf8_lossy(&output.stderr));
+        self.serve().await
+    }
+
+    /// `serve` on what an earlier server left.
+    pub async fn serve(self) -> Server {
+        let key = Key::from_pem(&std::fs::read_to_string(self.file("private_key.pem")).expect("the first key"));
+        let ready = self.file("ready");
+        if ready.exists() {
+            std::fs::remove_file(&ready).expect("the old ready file can be removed");
+        }
+        let ready_text = ready.display().to_string();
+        let config = self.config_file();
+        let mut arguments = vec!["serve", "--config", &config, "--ready-file", &ready_text];
+        arguments.extend(self.arguments.iter().map(String::as_str));
+        let log = std::fs::File::create(self.file("log")).expect("a log file");
+        let mut process = self.command(&arguments).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
+        let base = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Ok(base) = std::fs::read_to_string(&ready)
+                    && !base.trim().is_empty()
+                {
+                    return base.trim().to_owned();
+                }
+                if let Some(status) = process.try_wait().expect("the process can be asked") {
+                    panic!("serve ended with {status}: {}", std::fs::read_to_string(self.file("log")).unwrap_or_default());
+                }
+                tokio::time::sleep(GLANCE).await;
+            }
+        })
+        .await
+        .expect("the server is ready in time");
+        Server { base, key, plan: self, process }
+    }
+
+    fn config_file(&self) -> String {
+        let path = self.file("tollhouse.toml");
+        if !path.exists() {
+            std::fs::write(&path, "").expect("an empty configuration can be written");
+        }
+        path.display().to_string()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).envs(self.variables.iter().map(|(name, value)| (name, value))).current_dir(self.directory.path());
+        command.env("TOLLHOUSE_LOG", "debug").stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+}
+
+impl Server {
+    /// A caller with every scope, for the merchant account that the header's absence means.
+    pub fn merchant(&self) -> Caller<'_> {
+        Caller::new(self, &["*.read", "*.write"])
+    }
+
+    /// A caller with other scopes.
+    pub fn with_scopes(&self, scopes: &[&str]) -> Caller<'_> {
+        Caller::new(self, scopes)
+    }
+
+    /// A caller without a token.
+    pub fn anonymous(&self) -> Caller<'_> {
+        Caller::anonymous(self)
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.plan.file("log")).unwrap_or_default()
+    }
+
+    /// The id of the server's process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id().expect("the process runs")
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub async fn terminate(mut self) -> (std::process::ExitStatus, Plan) {
+        let killed = Command::new("kill").arg("-TERM").arg(self.process_id().to_string()).status().await.expect("kill runs");
+        assert!(killed.success());
+        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await.expect("the server ends in time").expect("the process can be waited for");
+        (status, self.plan)
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub async fn kill(mut self) -> Plan {
+        self.process.kill().await.expect("the process can be killed");
+        self.plan
+    }
+
+    /// Ends it and drops its database, where it had one of its own on a server.
+    pub async fn end(mut self) {
+        self.process.kill().await.expect("the process can be killed");
+        if let Some(database) = self.plan.postgres.take() {
+            database.drop().await.expect("the scratch database can be dropped");
+        }
+    }
+}
