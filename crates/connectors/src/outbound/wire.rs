@@ -1,0 +1,93 @@
+//! A socket that can prove what was not written to it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How many bytes the system has taken for one connection. Once sealed it takes no more, so that a count that has not moved stays a proof.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger(Arc<Mutex<Entry>>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    written: u64,
+    sealed: bool,
+}
+
+/// A socket with a [`Ledger`], below TLS: what TLS holds back has not been sent.
+pub(super) struct Wire {
+    stream: TcpStream,
+    ledger: Ledger,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub(super) fn written(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).written
+    }
+
+    /// Ends writing for good and says whether anything was written since `mark`.
+    pub(super) fn seal(&self, mark: u64) -> bool {
+        let mut entry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entry.sealed = true;
+        entry.written != mark
+    }
+
+    /// The lock is held over the system call, which does not block; else a write could pass between seal and count.
+    fn write(&self, write: impl FnOnce() -> Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let mut entry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entry.sealed {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let count = ready!(write())?;
+        entry.written = entry.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Poll::Ready(Ok(count))
+    }
+}
+
+// === impl Wire ===
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, ledger: Ledger::default() }
+    }
+
+    pub(super) fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, ledger } = &mut *self;
+        ledger.write(|| Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let Self { stream, ledger } = &mut *self;
+        ledger.write(|| Pin::new(stream).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
