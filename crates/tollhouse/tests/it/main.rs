@@ -1,0 +1,10 @@
+//! The features, over HTTP, on the real server: modules mirror the URLs.
+
+mod api_key_pairs;
+mod audit_logs;
+mod identity;
+mod merchant_accounts;
+mod payment_service_definitions;
+mod payment_services;
+mod roles;
+mod support;
