@@ -41,7 +41,7 @@ sdk:
 # Requests of the definitions against the payment services' own OpenAPI documents, played by Prism.
 standins dir:
     cargo build --profile ci --bin tollhouse
-    TOLLHOUSE_STANDINS_DIR={{dir}} TOLLHOUSE_BIN="${CARGO_TARGET_DIR:-$PWD/target}/ci/tollhouse" sdk-tests/standins.sh
+    TOLLHOUSE_STANDINS_DIR={{dir}} TOLLHOUSE_BIN="${CARGO_TARGET_DIR:-$PWD/target}/ci/tollhouse" standins/run.sh
 
 # The development server.
 dev:
