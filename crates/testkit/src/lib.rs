@@ -1,1 +1,11 @@
 //! Test equipment: the real server on port 0, a payment service that misbehaves on demand, typed callers.
+
+#[cfg(feature = "server")]
+pub mod caller;
+#[cfg(feature = "server")]
+pub mod conformance;
+pub mod provider;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod token;
