@@ -18,6 +18,8 @@ pub enum Direction {
 pub enum Position {
     /// Lists sorted newest first: `created_at` in microseconds, then id.
     Moment(i64, Uuid),
+    /// The same for lists whose ids are text.
+    NamedMoment(i64, String),
     /// Catalogues sorted by a text id.
     Text(String),
 }
@@ -43,6 +45,7 @@ impl Cursor {
         };
         let text = match &self.position {
             Position::Moment(micros, id) => format!("{direction}m{micros}.{}", id.simple()),
+            Position::NamedMoment(micros, id) => format!("{direction}d{micros}.{id}"),
             Position::Text(id) => format!("{direction}t{id}"),
         };
         URL_SAFE_NO_PAD.encode(text)
@@ -63,6 +66,10 @@ impl Cursor {
             ("m", rest) => {
                 let (micros, id) = rest.split_once('.')?;
                 Position::Moment(micros.parse().ok()?, Uuid::try_parse(id).ok()?)
+            }
+            ("d", rest) => {
+                let (micros, id) = rest.split_once('.')?;
+                Position::NamedMoment(micros.parse().ok()?, id.to_owned())
             }
             ("t", rest) => Position::Text(rest.to_owned()),
             _ => return None,
@@ -124,7 +131,11 @@ mod tests {
 
     #[test]
     fn cursors_survive_the_trip_and_strangers_are_refused() {
-        for position in [Position::Moment(1_700_000_000_000_000, Uuid::from_u128(7)), Position::Text("adyen-ideal".into())] {
+        for position in [
+            Position::Moment(1_700_000_000_000_000, Uuid::from_u128(7)),
+            Position::NamedMoment(1_700_000_000_000_000, "shop.1".into()),
+            Position::Text("adyen-ideal".into()),
+        ] {
             for direction in [Direction::Next, Direction::Previous] {
                 let cursor = Cursor { direction, position: position.clone() };
                 assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
