@@ -5,6 +5,8 @@ mod audit_logs;
 mod identity;
 mod merchant_accounts;
 mod payment_service_definitions;
+mod payment_service_sessions;
 mod payment_services;
 mod roles;
+mod sessions;
 mod support;

@@ -1,0 +1,63 @@
+//! `POST …/sessions`, against payment services on real sockets with real certificates.
+
+use serde_json::{Value, json};
+use testkit::caller::Reply as Answer;
+use testkit::provider::{Authority, Options, Provider, Validity};
+use testkit::server::Server;
+
+use crate::support::{adyen_request, on_each_engine_with, service};
+
+mod fidelity;
+mod outcomes;
+mod token_exchange;
+
+/// A server whose payment service of one provider is ours, over TLS, with a service of a definition configured.
+pub(crate) struct Stage<'s> {
+    pub(crate) server: &'s Server,
+    pub(crate) provider: &'s Provider,
+    /// Path of the configured service.
+    pub(crate) path: String,
+}
+
+impl Stage<'_> {
+    /// A session with exactly this body.
+    pub(crate) async fn session(&self, body: &str) -> Answer {
+        self.server.merchant().post_text(&format!("{}/sessions", self.path), body).await
+    }
+
+    /// A session with a body that Adyen takes.
+    pub(crate) async fn usual_session(&self) -> Answer {
+        self.session(&adyen_request().to_string()).await
+    }
+
+    /// The newest session record.
+    pub(crate) async fn record(&self) -> Value {
+        self.server.merchant().get("/payment-service-sessions?limit=1").await.expect(200)["items"][0].clone()
+    }
+}
+
+/// Runs a test on each database with one configured service whose calls reach a scripted payment service.
+pub(crate) async fn on_stage(definition: &str, fields: &[(&str, &str)], test: impl AsyncFn(Stage<'_>)) {
+    let authority = Authority::new();
+    let identity = || authority.issue(&["127.0.0.1"], Validity::Now);
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let provider = Provider::start(Options::tls(identity())).await;
+    let id = definition.split('-').next().unwrap();
+    on_each_engine_with(|plan| plan.provider_at(id, &provider.url(""), Some(&ca)), async |server| {
+        let fields = [fields, &[("mode", "sandbox")]].concat();
+        let created = server.merchant().post("/payment-services", &service(definition, &fields)).await.expect(201);
+        let path = format!("/payment-services/{}", created["id"].as_str().unwrap());
+        test(Stage { server, provider: &provider, path }).await;
+    })
+    .await;
+}
+
+/// Credentials of an Adyen service with a time limit of half a second.
+pub(crate) const ADYEN: [(&str, &str); 3] = [("api_key", "canary-api-key-0123456789"), ("merchant_account", "ShopECOM"), ("timeout_ms", "500")];
+
+/// A session, as the API writes one.
+pub(crate) fn session(status: &str, code: Option<&str>, status_code: Option<u16>, response_body: Value) -> Value {
+    json!({ "type": "payment-service-session", "status": status, "code": code, "status_code": status_code, "response_body": response_body })
+}

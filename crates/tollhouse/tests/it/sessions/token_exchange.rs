@@ -1,0 +1,106 @@
+//! A payment service that wants a token first.
+
+use serde_json::{Value, json};
+use testkit::provider::{Received, Reply};
+
+use super::{on_stage, session};
+
+const PAYPAL: [(&str, &str); 2] = [("client_id", "client"), ("client_secret", "canary-secret-0123456789")];
+const ORDER: &str = r#"{"intent":"CAPTURE","purchase_units":[{"reference_id":"order-1","amount":{"currency_code":"EUR","value":"10.00"}}]}"#;
+
+fn is_token_call(request: &Received) -> bool {
+    request.target == "/v1/oauth2/token"
+}
+
+fn token(text: &str) -> Reply {
+    Reply::json(200, &json!({ "access_token": text, "token_type": "Bearer", "expires_in": 32000 }).to_string())
+}
+
+#[tokio::test]
+async fn one_token_serves_a_hundred_sessions() {
+    on_stage("paypal-paypal", &PAYPAL, async |stage| {
+        stage.provider.answer(|request| if is_token_call(request) { token("t-1") } else { Reply::json(201, r#"{"id":"5O1","status":"CREATED"}"#) });
+        let before = stage.provider.requests().len();
+        let mut calls = Vec::new();
+        for _ in 0..100 {
+            calls.push(stage.session(ORDER));
+        }
+        for answer in futures_join(calls).await {
+            assert_eq!(answer.expect(200)["status"], "succeeded");
+        }
+        let requests = stage.provider.requests().split_off(before);
+        let tokens: Vec<&Received> = requests.iter().filter(|request| is_token_call(request)).collect();
+        assert_eq!((requests.len(), tokens.len()), (101, 1));
+        assert_eq!(tokens[0].text(), "grant_type=client_credentials");
+        assert_eq!(tokens[0].header("authorization"), Some("Basic Y2xpZW50OmNhbmFyeS1zZWNyZXQtMDEyMzQ1Njc4OQ=="));
+        let order = requests.iter().find(|request| !is_token_call(request)).unwrap();
+        assert_eq!((order.target.as_str(), order.header("authorization"), order.text()), ("/v2/checkout/orders", Some("Bearer t-1"), ORDER));
+        let record = stage.record().await;
+        assert_eq!((&record["amount"], &record["currency"], &record["reference"], &record["service_session_id"]), (&json!(1000), &json!("EUR"), &json!("order-1"), &json!("5O1")));
+    })
+    .await;
+}
+
+/// All at once, in order.
+async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut pending: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in &mut pending {
+            if output.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *output = Some(value);
+            }
+        }
+        if pending.iter().all(|(_, output)| output.is_some()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    pending.into_iter().filter_map(|(_, output)| output).collect()
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_fetched_once_more() {
+    on_stage("paypal-paypal", &PAYPAL, async |stage| {
+        stage.provider.reply(token("old"));
+        stage.provider.reply(Reply::json(401, r#"{"name":"AUTHENTICATION_FAILURE"}"#));
+        stage.provider.reply(token("new"));
+        stage.provider.reply(Reply::json(201, r#"{"id":"5O2"}"#));
+        assert_eq!(stage.session(ORDER).await.expect(200)["response_body"]["id"], "5O2");
+        let bearers: Vec<String> =
+            stage.provider.requests().iter().filter(|request| !is_token_call(request)).map(|request| request.header("authorization").unwrap().to_owned()).collect();
+        assert_eq!(bearers[bearers.len() - 2..], ["Bearer old", "Bearer new"]);
+
+        let before = stage.provider.requests().len();
+        for reply in [Reply::json(401, "{}"), token("third"), Reply::json(401, r#"{"name":"NO"}"#)] {
+            stage.provider.reply(reply);
+        }
+        assert_eq!(stage.session(ORDER).await.expect(200), session("failed", Some("INVALID_SERVICE_CREDENTIALS"), Some(401), json!({ "name": "NO" })));
+        assert_eq!(stage.provider.requests().len(), before + 3, "once more, and not again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_call_that_fails_decides_the_session() {
+    on_stage("paypal-paypal", &[&PAYPAL[..], &[("timeout_ms", "500")]].concat(), async |stage| {
+        let rows = [
+            (Reply::json(401, r#"{"error":"invalid_client"}"#), "INVALID_SERVICE_CREDENTIALS", Some(401)),
+            (Reply::json(400, r#"{"error":"invalid_request"}"#), "INVALID_SERVICE_CREDENTIALS", Some(400)),
+            (Reply::json(403, "{}"), "INVALID_SERVICE_CREDENTIALS", Some(403)),
+            (Reply::json(429, "{}"), "SERVICE_RATE_LIMIT", Some(429)),
+            (Reply::json(503, "{}"), "SERVICE_ERROR", Some(503)),
+            (Reply::json(200, "no json"), "INVALID_SERVICE_RESPONSE", Some(200)),
+            (Reply::json(200, "{}"), "INVALID_SERVICE_RESPONSE", Some(200)),
+            (Reply::redirect(302, "https://127.0.0.1:1/"), "INVALID_SERVICE_RESPONSE", Some(302)),
+            (Reply::Never, "SERVICE_NETWORK_ERROR", None),
+            (Reply::CloseUnanswered, "SERVICE_NETWORK_ERROR", None),
+        ];
+        for (reply, code, status) in rows {
+            let what = format!("{reply:?}");
+            stage.provider.reply(reply);
+            assert_eq!(stage.session(ORDER).await.expect(200), session("failed", Some(code), status, Value::Null), "{what}");
+        }
+        assert!(stage.provider.requests().iter().all(is_token_call), "no order without a token");
+    })
+    .await;
+}
