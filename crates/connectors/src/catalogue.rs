@@ -1,13 +1,23 @@
 //! The catalogue: every definition this server knows, shipped ones and those of the operator.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use domain::definition::Definition;
+use domain::definition::{Definition, DefinitionField};
+use include_dir::{Dir, include_dir};
+use url::Url;
 
-use crate::format::Diagnostic;
-use crate::model::{Method, Provider};
+use crate::format::{Diagnostic, FILE_BYTES_MAX, parse};
+use crate::model::{Auth, Call, Field, JsonTemplate, Method, Name, Part, Provider, Required, Template, Verify};
+
+/// The shipped files, part of the binary.
+static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../definitions");
+
+/// Most files that are read from one directory of the operator.
+const FILES_MAX: usize = 1000;
 
 /// One definition with what calls it: a provider and one of its methods.
 #[derive(Clone, Debug)]
@@ -25,6 +35,8 @@ pub struct Connector {
 pub struct Catalogue {
     connectors: BTreeMap<String, Arc<Connector>>,
     providers: BTreeMap<String, Arc<Provider>>,
+    /// The operator's file to the id of the provider it holds, so that a file that breaks leaves its last good version in force.
+    files: BTreeMap<PathBuf, String>,
 }
 
 // === impl Connector ===
@@ -38,7 +50,7 @@ impl Connector {
 
     /// Whether a session can be created with it.
     pub fn creates_sessions(&self) -> bool {
-        self.provider.session.is_some() && self.method().sessions
+        creates_sessions(&self.provider, self.method())
     }
 
     /// Whether credentials can be proved.
@@ -48,16 +60,21 @@ impl Connector {
 
     /// Where credentials may go, as text: the literal hosts and suffixes, sorted, joined by commas. Stored credentials are sealed with it.
     pub fn trust(&self) -> String {
-        String::new()
+        trust(&self.provider)
     }
 }
 
 // === impl Catalogue ===
 
 impl Catalogue {
-    /// Reads the shipped files, then those of the operator, which win where they bear the same id.
-    pub fn load(_extra: &[PathBuf], _simulators: bool) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        Ok((Self::default(), Vec::new()))
+    /// Reads the shipped files, then those of the operator (files or directories), which win where they bear the same id. An operator's file that fails is left out and its mistakes come back; a shipped file that fails is an error.
+    pub fn load(extra: &[PathBuf], simulators: bool) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        Self::build(extra, simulators, None)
+    }
+
+    /// Reads everything again. A file that fails now leaves what it held before in force.
+    pub fn reload(&self, extra: &[PathBuf], simulators: bool) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        Self::build(extra, simulators, Some(self))
     }
 
     /// The definition of an id.
@@ -79,4 +96,192 @@ impl Catalogue {
     pub fn provider(&self, id: &str) -> Option<&Arc<Provider>> {
         self.providers.get(id)
     }
+
+    fn build(extra: &[PathBuf], simulators: bool, before: Option<&Self>) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut shipped = Vec::new();
+        let mut failed = Vec::new();
+        for file in SHIPPED.files().filter(|file| file.path().extension().is_some_and(|end| end == "toml")) {
+            match parse(file.contents_utf8().unwrap_or_default(), &file.path().display().to_string()) {
+                Ok(provider) => shipped.push((None, Arc::new(provider))),
+                Err(diagnostics) => failed.extend(diagnostics),
+            }
+        }
+        if !failed.is_empty() {
+            return Err(failed);
+        }
+        let mut diagnostics = Vec::new();
+        let mut own: Vec<(Option<PathBuf>, Arc<Provider>)> = Vec::new();
+        for path in files_of(extra, &mut diagnostics) {
+            let provider = match read(&path) {
+                Ok(provider) => Some(Arc::new(provider)),
+                Err(wrong) => {
+                    diagnostics.extend(wrong);
+                    before.and_then(|before| before.provider(before.files.get(&path)?)).cloned()
+                }
+            };
+            own.extend(provider.map(|provider| (Some(path), provider)));
+        }
+        let own_ids: BTreeSet<&str> = own.iter().map(|(_, provider)| provider.id.as_str()).collect();
+        shipped.retain(|(_, provider)| !own_ids.contains(provider.id.as_str()));
+        let mut catalogue = Self::default();
+        for (path, provider) in shipped.into_iter().chain(own) {
+            if simulators || !provider.simulator_only {
+                diagnostics.extend(catalogue.add(path, provider).err());
+            }
+        }
+        Ok((catalogue, diagnostics))
+    }
+
+    /// Adds a provider with its definitions, or nothing of it where an id is taken.
+    fn add(&mut self, path: Option<PathBuf>, provider: Arc<Provider>) -> Result<(), Diagnostic> {
+        let file = path.as_ref().map_or_else(|| format!("{}.toml", provider.id), |path| path.display().to_string());
+        if self.providers.contains_key(&provider.id) {
+            return Err(Diagnostic::whole_file(&file, format!("another file has the id `{}` already", provider.id)));
+        }
+        if let Some(method) = provider.methods.iter().find(|method| self.connectors.contains_key(method.definition_id.as_str())) {
+            return Err(Diagnostic::whole_file(&file, format!("another file has the definition `{}` already", method.definition_id)));
+        }
+        for (index, method) in provider.methods.iter().enumerate() {
+            let definition = definition(&provider, method);
+            let connector = Connector { definition, provider: Arc::clone(&provider), method: index };
+            self.connectors.insert(method.definition_id.as_str().to_owned(), Arc::new(connector));
+        }
+        if let Some(path) = path {
+            self.files.insert(path, provider.id.clone());
+        }
+        self.providers.insert(provider.id.clone(), provider);
+        Ok(())
+    }
+}
+
+// === files ===
+
+/// Reads one file from disk.
+pub fn read(path: &Path) -> Result<Provider, Vec<Diagnostic>> {
+    let name = path.display().to_string();
+    let failed = |error: std::io::Error| vec![Diagnostic::whole_file(&name, format!("the file can not be read: {error}"))];
+    let mut text = String::new();
+    // One byte more than allowed, so that a longer file is told from one that just fits.
+    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
+    File::open(path).map_err(failed)?.take(limit).read_to_string(&mut text).map_err(failed)?;
+    parse(&text, &name)
+}
+
+/// The definition files of the operator: the named files, and of directories those that end in `.toml`, by name.
+fn files_of(extra: &[PathBuf], diagnostics: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in extra {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                diagnostics.push(Diagnostic::whole_file(&path.display().to_string(), format!("the directory can not be read: {error}")));
+                continue;
+            }
+        };
+        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let mut found: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "toml") && path.is_file()).collect();
+        found.sort();
+        if found.len() > FILES_MAX {
+            diagnostics.push(Diagnostic::whole_file(&path.display().to_string(), format!("more than {FILES_MAX} definition files: the rest is left out")));
+            found.truncate(FILES_MAX);
+        }
+        files.extend(found);
+    }
+    files
+}
+
+// === what the catalogue shows ===
+
+fn definition(provider: &Provider, method: &Method) -> Definition {
+    let proved = proved_fields(provider);
+    let field = |field: &Field| DefinitionField {
+        key: field.key.clone(),
+        display_name: field.label.clone(),
+        // What has a default need not be sent, and what only live payments need is enforced when `mode` says so.
+        required: field.required == Required::Always && field.default.is_none(),
+        format: field.format,
+        secret: field.secret,
+        verifiable: proved.contains(field.key.as_str()),
+    };
+    let features = [("create_session", creates_sessions(provider, method)), ("verify_credentials", provider.verify.is_some())];
+    Definition {
+        id: method.definition_id.clone(),
+        provider: provider.id.clone(),
+        display_name: method.name.clone(),
+        method: method.method.clone(),
+        flow: method.flow,
+        fields: provider.fields.iter().map(field).collect(),
+        supported_currencies: method.currencies.clone(),
+        supported_countries: method.countries.clone(),
+        supported_features: features.map(|(key, value)| (key.to_owned(), value)).into(),
+    }
+}
+
+fn creates_sessions(provider: &Provider, method: &Method) -> bool {
+    provider.session.is_some() && method.sessions
+}
+
+fn trust(provider: &Provider) -> String {
+    let Some(hosts) = &provider.hosts else { return String::new() };
+    let mut ends: BTreeSet<String> = BTreeSet::new();
+    for host in hosts.sandbox.all().into_iter().chain(hosts.live.all()) {
+        match literal(host).and_then(|text| Url::parse(&text).ok()) {
+            Some(url) => ends.extend(url.host_str().map(str::to_owned)),
+            None => ends.extend(hosts.suffix.iter().cloned()),
+        }
+    }
+    ends.into_iter().collect::<Vec<_>>().join(",")
+}
+
+/// The text of a template without names.
+fn literal(template: &Template) -> Option<String> {
+    let text = |part: &Part| match part {
+        Part::Text(text) => Some(text.clone()),
+        Part::Name(_) => None,
+    };
+    template.0.iter().map(text).collect()
+}
+
+/// The fields that verification sends and so proves.
+fn proved_fields(provider: &Provider) -> BTreeSet<&str> {
+    let mut fields = BTreeSet::new();
+    let token = provider.token.as_ref().map(|token| &token.call);
+    let calls: Vec<&Call> = match &provider.verify {
+        None => return fields,
+        Some(Verify::Token) => token.into_iter().collect(),
+        Some(Verify::Call(call)) => std::iter::once(call.as_ref()).chain(token).collect(),
+    };
+    for call in calls {
+        collect_auth(call.auth.as_ref().unwrap_or(&provider.auth), &mut fields);
+        call.headers.iter().for_each(|(_, template)| collect(template, &mut fields));
+        call.request.all().into_iter().for_each(|line| collect(&line.path, &mut fields));
+        call.body.default.iter().chain(&call.body.set).for_each(|(_, template)| collect_json(template, &mut fields));
+    }
+    fields
+}
+
+fn collect_auth<'p>(auth: &'p Auth, fields: &mut BTreeSet<&'p str>) {
+    let basic = auth.basic.iter().flat_map(|(user, password)| [user, password]);
+    let templates = basic.chain(&auth.bearer).chain(auth.headers.iter().map(|(_, template)| template));
+    templates.for_each(|template| collect(template, fields));
+}
+
+fn collect_json<'p>(template: &'p JsonTemplate, fields: &mut BTreeSet<&'p str>) {
+    match template {
+        JsonTemplate::Text(text) => collect(text, fields),
+        JsonTemplate::List(items) => items.iter().for_each(|item| collect_json(item, fields)),
+        JsonTemplate::Object(members) => members.iter().for_each(|(_, member)| collect_json(member, fields)),
+        JsonTemplate::Literal(_) => {}
+    }
+}
+
+fn collect<'p>(template: &'p Template, fields: &mut BTreeSet<&'p str>) {
+    fields.extend(template.0.iter().filter_map(|part| match part {
+        Part::Name(Name::Field(key)) => Some(key.as_str()),
+        Part::Text(_) | Part::Name(_) => None,
+    }));
 }

@@ -1,0 +1,103 @@
+//! `auth` and `headers`: how a call proves who asks, and what else it says.
+
+use http::HeaderName;
+use http::header;
+
+use super::call::Kind;
+use super::provider::Context;
+use super::reader::{Node, shown};
+use super::template::{Allowed, line_template};
+use crate::model::{Auth, Template};
+
+/// Most headers of one table.
+const HEADERS_MAX: usize = 20;
+
+/// Headers that belong to the transport or to the body: a second opinion could only be wrong.
+const OURS: [HeaderName; 14] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::EXPECT,
+    header::ACCEPT_ENCODING,
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+    header::USER_AGENT,
+];
+
+pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth> {
+    let table = node.table()?;
+    // The token call can not use the token that it fetches.
+    let allowed = Allowed { token: kind != Kind::Token, ..Allowed::AUTH };
+    let basic = table.get("basic").and_then(|node| {
+        let table = node.table()?;
+        let part = |key| table.require(key).and_then(|node| line_template(&node, cx, allowed)).unwrap_or(Template(Vec::new()));
+        let pair = (part("user"), part("password"));
+        table.finish();
+        Some(pair)
+    });
+    let bearer = table.get("bearer").and_then(|node| line_template(&node, cx, allowed));
+    let headers_node = table.get("headers");
+    let headers = headers_node.as_ref().map(|node| headers(node, cx, allowed)).unwrap_or_default();
+    if table.has("basic") && table.has("bearer") {
+        table.wrong(format!("`{}` is either `basic` or `bearer`: there is one Authorization header", node.path()));
+    }
+    let named = headers.iter().any(|(name, _)| name == header::AUTHORIZATION);
+    if named && (basic.is_some() || bearer.is_some()) {
+        table.wrong(format!("`{}` has a header Authorization beside `basic` or `bearer`", node.path()));
+    }
+    if basic.is_none() && bearer.is_none() && headers_node.is_none() {
+        table.wrong(format!("`{}` is empty", node.path()));
+    }
+    table.finish();
+    Some(Auth { basic, bearer, headers })
+}
+
+/// Headers of a call.
+pub(super) fn call_headers(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Vec<(HeaderName, Template)> {
+    let allowed = match kind {
+        Kind::Token => Allowed::SET,
+        Kind::Session | Kind::Verify => Allowed::OPEN,
+    };
+    let headers = headers(node, cx, allowed);
+    if headers.iter().any(|(name, _)| name == header::AUTHORIZATION) {
+        node.wrong_key("the header Authorization belongs to `auth`");
+    }
+    headers
+}
+
+/// A name of a header that is ours to set.
+pub(super) fn header_name(text: &str, at: usize, cx: &Context<'_>) -> Option<HeaderName> {
+    let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+        cx.report.add(at, format!("`{}` is no name of a header", shown(text)));
+        return None;
+    };
+    if OURS.contains(&name) {
+        cx.report.add(at, format!("the header {name} is set by the server itself"));
+    }
+    Some(name)
+}
+
+fn headers(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed) -> Vec<(HeaderName, Template)> {
+    let Some(table) = node.table() else { return Vec::new() };
+    let entries = table.entries();
+    if entries.len() > HEADERS_MAX {
+        table.wrong(format!("`{}` has more than {HEADERS_MAX} headers", node.path()));
+    }
+    let mut headers: Vec<(HeaderName, Template)> = Vec::new();
+    for entry in entries.iter().take(HEADERS_MAX) {
+        let name = header_name(entry.key(), entry.key_at(), cx);
+        let value = line_template(entry, cx, allowed);
+        let (Some(name), Some(value)) = (name, value) else { continue };
+        if headers.iter().any(|(earlier, _)| *earlier == name) {
+            entry.wrong_key(format!("the header {name} is there twice"));
+        }
+        headers.push((name, value));
+    }
+    headers
+}

@@ -1,0 +1,186 @@
+//! `[call.x]`: one HTTP request, and how its answer is read.
+
+use domain::json::Pointer;
+use http::Method as HttpMethod;
+
+use super::choice::{Pickers, choice};
+use super::places::{Side, places};
+use super::provider::Context;
+use super::reader::{Node, Table, shown};
+use super::template::{Allowed, line_template};
+use super::{auth, call_body, success};
+use crate::model::{Auth, Call, Idempotency, Name, Part, Place, Record, RequestLine, Success, Template, TokenCall, Verify};
+
+/// Which call is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `call.session`: has the caller's body.
+    Session,
+    /// `call.verify`: has no caller.
+    Verify,
+    /// `call.token`: has no caller, and comes before there is a token.
+    Token,
+}
+
+/// The session call with the pointers that its examples must be able to hold.
+pub(super) struct Read {
+    pub(super) call: Call,
+    /// Pointers into the finished body, with their offsets: `set` and `default`.
+    pub(super) finished: Vec<(usize, Pointer)>,
+    /// Pointers into the caller's body, with their offsets: `request` places.
+    pub(super) asked: Vec<(usize, Pointer)>,
+}
+
+pub(super) fn session(node: &Node<'_>, cx: &Context<'_>) -> Option<Read> {
+    let table = node.table()?;
+    let (mut call, finished) = common(&table, cx, Kind::Session)?;
+    call.success = required_success(&table, cx, Kind::Session);
+    call.error_code = table.get("error_code").map(|node| plain_places(&node, cx)).unwrap_or_default();
+    call.idempotency = table.get("idempotency").and_then(|node| idempotency(&node, cx, &call));
+    let pointers = |key| table.get(key).map(|node| node.one_or_list().iter().filter_map(Node::pointer).collect()).unwrap_or_default();
+    call.private = pointers("private");
+    call.withhold = pointers("withhold");
+    let (record, asked) = table.get("record").and_then(|node| record(&node, cx)).unwrap_or_default();
+    call.record = record;
+    table.finish();
+    Some(Read { call, finished, asked })
+}
+
+pub(super) fn verify(node: &Node<'_>, cx: &Context<'_>) -> Option<Verify> {
+    let table = node.table()?;
+    if let Some(same_as) = table.get("same_as") {
+        same_as.word(&["token"]);
+        if !cx.has_token {
+            same_as.wrong("there is no `[call.token]` to prove credentials with");
+        }
+        table.finish();
+        return Some(Verify::Token);
+    }
+    let (mut call, _) = common(&table, cx, Kind::Verify)?;
+    call.success = required_success(&table, cx, Kind::Verify);
+    table.finish();
+    Some(Verify::Call(Box::new(call)))
+}
+
+pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Auth) -> Option<TokenCall> {
+    let table = node.table()?;
+    let (mut call, _) = common(&table, cx, Kind::Token)?;
+    call.success = match table.get("success") {
+        Some(node) => success::read(&node, cx, Kind::Token),
+        None => Success { statuses: vec![200, 201], ..Success::default() },
+    };
+    let token = table.require("token").map(|node| plain_places(&node, cx)).unwrap_or_default();
+    let expires = table.get("expires").map(|node| plain_places(&node, cx)).unwrap_or_default();
+    let templates = provider.basic.iter().flat_map(|(user, password)| [user, password]).chain(&provider.bearer);
+    let mut templates = templates.chain(provider.headers.iter().map(|(_, value)| value));
+    if call.auth.is_none() && templates.any(|template| template.0.contains(&Part::Name(Name::Token))) {
+        table.wrong("the token call needs an `auth` of its own: that of the file uses the token it fetches");
+    }
+    table.finish();
+    Some(TokenCall { call, token, expires })
+}
+
+/// What every call has; its success and what only sessions have are left to the caller.
+fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Call, Vec<(usize, Pointer)>)> {
+    let request = table.require("request").and_then(|node| choice(&node, cx, Pickers::All, |node| request_line(node, cx)));
+    let auth = table.get("auth").and_then(|node| auth::read(&node, cx, kind));
+    let headers = table.get("headers").map(|node| auth::call_headers(&node, cx, kind)).unwrap_or_default();
+    let (body, finished) = table.get("body").and_then(|node| call_body::read(&node, cx, kind)).unwrap_or_default();
+    let call = Call {
+        request: request?,
+        auth,
+        headers,
+        body,
+        success: Success::default(),
+        error_code: Vec::new(),
+        idempotency: None,
+        private: Vec::new(),
+        withhold: Vec::new(),
+        record: Record::default(),
+    };
+    if kind == Kind::Session && call.request.all().iter().any(|line| line.method == HttpMethod::GET) {
+        table.wrong("a session carries the caller's body: its request can not be a GET");
+    }
+    Some((call, finished))
+}
+
+fn required_success(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Success {
+    table.require("success").map(|node| success::read(&node, cx, kind)).unwrap_or_default()
+}
+
+fn plain_places(node: &Node<'_>, cx: &Context<'_>) -> Vec<Place> {
+    places(node, cx, Side::Answer).into_iter().map(|(_, place)| place).collect()
+}
+
+fn request_line(node: &Node<'_>, cx: &Context<'_>) -> Option<RequestLine> {
+    const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let template = line_template(node, cx, Allowed::OPEN)?;
+    let mut parts = template.0;
+    let first = match parts.first_mut() {
+        Some(Part::Text(first)) => std::mem::take(first),
+        Some(Part::Name(_)) | None => String::new(),
+    };
+    let (word, path) = first.split_once(' ').unwrap_or((first.as_str(), ""));
+    if !METHODS.contains(&word) {
+        let message = format!("`{}` must be a method and a path, such as `POST /v1/sessions`; methods: {}", node.path(), METHODS.join(", "));
+        cx.report.add_name(node.at(), message, word, METHODS);
+        return None;
+    }
+    let texts = parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
+    let whole: String = std::iter::once(path).chain(texts).collect();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&b);
+    let query = whole.split_once('?').map_or("", |(_, query)| query);
+    let good_path = path.starts_with('/') && whole.split('?').next().unwrap_or_default().bytes().all(plain);
+    if !good_path || !query.bytes().all(|b| plain(b) || b == b'%') || whole.split('/').any(|segment| segment == "." || segment == "..") {
+        node.wrong(format!("the path of `{}` must begin with a slash and hold what an address may hold: `{}`", node.path(), shown(&whole)));
+        return None;
+    }
+    if let Some(Part::Text(first)) = parts.first_mut() {
+        path.clone_into(first);
+    }
+    Some(RequestLine { method: HttpMethod::from_bytes(word.as_bytes()).ok()?, path: Template(parts) })
+}
+
+fn idempotency(node: &Node<'_>, cx: &Context<'_>, call: &Call) -> Option<Idempotency> {
+    let table = node.table()?;
+    let header = table.require("header").and_then(|node| {
+        let header = auth::header_name(node.line(100)?, node.at(), cx)?;
+        if call.headers.iter().any(|(name, _)| *name == header) {
+            node.wrong(format!("the header {header} is in `headers` too"));
+        }
+        Some(header)
+    });
+    let hours = table.require("hours").and_then(|node| node.whole(1..=8760));
+    table.finish();
+    Some(Idempotency { header: header?, hours: hours? })
+}
+
+type Asked = Vec<(usize, Pointer)>;
+
+fn record(node: &Node<'_>, cx: &Context<'_>) -> Option<(Record, Asked)> {
+    let table = node.table()?;
+    let mut asked = Vec::new();
+    let mut keep = |found: Vec<(usize, Place)>| {
+        asked.extend(found.iter().filter_map(|(at, place)| match place {
+            Place::Request(pointer) => Some((*at, pointer.clone())),
+            Place::Answer(_) | Place::AnswerHeader(_) => None,
+        }));
+        found.into_iter().map(|(_, place)| place).collect::<Vec<_>>()
+    };
+    let mut amount_in_major_units = false;
+    let amount = table.get("amount").map(|node| match node.as_table() {
+        None => places(&node, cx, Side::Both),
+        Some(table) => {
+            let at = table.require("at").map(|node| places(&node, cx, Side::Both)).unwrap_or_default();
+            amount_in_major_units = table.require("unit").and_then(|node| node.word(&["minor", "major"])) == Some("major");
+            table.finish();
+            at
+        }
+    });
+    let amount = keep(amount.unwrap_or_default());
+    let mut of = |key| keep(table.get(key).map(|node| places(&node, cx, Side::Both)).unwrap_or_default());
+    let (currency, country, reference) = (of("currency"), of("country"), of("reference"));
+    let (service_id, support_id) = (of("service_id"), of("support_id"));
+    table.finish();
+    Some((Record { amount, amount_in_major_units, currency, country, reference, service_id, support_id }, asked))
+}

@@ -1,0 +1,129 @@
+//! JSON inside of strings: read, with the place of a mistake in the file.
+
+use domain::JsonObject;
+use domain::json::{JsonError, Kind, Pointer, array_index, elements, kind_at, members, root};
+use serde_json::Value;
+
+use super::reader::Node;
+
+/// Reads a string as one JSON object without repeated members.
+pub(super) fn json_object(node: &Node<'_>) -> Option<Value> {
+    let text = node.text()?;
+    check_object(node, text, |at| at)
+}
+
+/// Reads a text as one JSON object; `origin` says which byte of the node's string a byte of the text came from.
+pub(super) fn check_object(node: &Node<'_>, text: &str, origin: impl Fn(usize) -> usize) -> Option<Value> {
+    let value = match serde_json::from_str::<Value>(text) {
+        Ok(value) => value,
+        Err(error) => {
+            let at = offset_of(text, error.line(), error.column());
+            let reason = error.to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            node.report().add(node.offset(origin(at)), format!("`{}` is not valid JSON: {reason}", node.path()));
+            return None;
+        }
+    };
+    match JsonObject::parse(text.as_bytes().to_vec()) {
+        Ok(_) => {}
+        Err(error @ (JsonError::Syntax | JsonError::NotAnObject | JsonError::TooDeep)) => {
+            node.wrong(format!("`{}` is {error}", node.path()));
+            return None;
+        }
+    }
+    if let Some((at, name)) = root(text.as_bytes()).and_then(|range| repeated(text.as_bytes(), range.start)) {
+        node.report().add(node.offset(origin(at)), format!("the member `{name}` is there twice: payment services differ on which one wins"));
+        return None;
+    }
+    Some(value)
+}
+
+/// The first member that repeats an earlier one of the same object. As deep as `JsonObject` allows, and no deeper.
+fn repeated(bytes: &[u8], at: usize) -> Option<(usize, String)> {
+    match kind_at(bytes, at)? {
+        Kind::Object => {
+            let members = members(bytes, at)?;
+            let mut names = std::collections::BTreeSet::new();
+            for member in &members {
+                if !names.insert(member.name.as_ref()) {
+                    return Some((member.name_range.start, member.name.to_string()));
+                }
+                if let Some(found) = repeated(bytes, member.value_range.start) {
+                    return Some(found);
+                }
+            }
+            None
+        }
+        Kind::Array => elements(bytes, at)?.into_iter().find_map(|range| repeated(bytes, range.start)),
+        Kind::String | Kind::Number | Kind::Boolean | Kind::Null => None,
+    }
+}
+
+fn offset_of(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    (start + column.saturating_sub(1)).min(text.len())
+}
+
+/// The value at a pointer.
+pub(super) fn at<'v>(value: &'v Value, pointer: &Pointer) -> Option<&'v Value> {
+    value.pointer(&pointer.to_string())
+}
+
+/// Whether a member can be put at a pointer: every parent is an object, an array with that element, or absent.
+pub(super) fn can_add(value: &Value, pointer: &Pointer) -> bool {
+    let mut at = Some(value);
+    for token in pointer.tokens() {
+        at = match at {
+            None => None,
+            Some(Value::Object(members)) => members.get(token),
+            // An element is replaced, or appended right behind the last one.
+            Some(Value::Array(items)) => match array_index(token) {
+                Some(index) if index <= items.len() => items.get(index),
+                _ => return false,
+            },
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => return false,
+        };
+    }
+    true
+}
+
+/// Puts a value at a pointer, with missing parents as objects; nothing happens where it can not be put.
+pub(super) fn put(value: &mut Value, tokens: &[String], new: Value) {
+    let Some((token, rest)) = tokens.split_first() else {
+        *value = new;
+        return;
+    };
+    match value {
+        Value::Object(members) => {
+            let entry = members.entry(token.clone()).or_insert_with(|| Value::Object(serde_json::Map::new()));
+            put(entry, rest, new);
+        }
+        Value::Array(items) => {
+            if let Some(item) = array_index(token).and_then(|index| items.get_mut(index)) {
+                put(item, rest, new);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Takes the member at a pointer out, if it is there.
+pub(super) fn remove(value: &mut Value, tokens: &[String]) {
+    let Some((token, rest)) = tokens.split_first() else { return };
+    match value {
+        Value::Object(members) if rest.is_empty() => {
+            members.remove(token);
+        }
+        Value::Object(members) => {
+            if let Some(member) = members.get_mut(token) {
+                remove(member, rest);
+            }
+        }
+        Value::Array(items) => {
+            if let Some(item) = array_index(token).and_then(|index| items.get_mut(index)) {
+                remove(item, rest);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

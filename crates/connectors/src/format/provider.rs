@@ -1,0 +1,111 @@
+//! A file as a whole.
+
+use super::call::{self, Kind};
+use super::reader::{Table, shown};
+use super::report::Report;
+use super::{auth, fields, hosts, methods, simulator};
+use crate::model::{Auth, Field, Method, Provider};
+
+/// The one version of the format.
+const FORMAT: u32 = 1;
+
+/// What the places of a file may refer to.
+pub(super) struct Context<'a> {
+    pub(super) report: &'a Report<'a>,
+    pub(super) fields: Vec<Field>,
+    pub(super) methods: Vec<Method>,
+    pub(super) has_token: bool,
+}
+
+/// Reads a file. Mistakes are in the report; with any of them the result is worth nothing.
+pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option<Provider> {
+    if let Some(format) = root.require("format") {
+        format.whole(FORMAT..=FORMAT);
+    }
+    let id = root.require("id").and_then(|node| {
+        let id = node.text()?;
+        if !is_provider_id(id) {
+            node.wrong(format!("`{}` is no id: 1 to 40 lower-case letters, digits and dashes, beginning with a letter", shown(id)));
+        }
+        Some(id.to_owned())
+    });
+    let name = root.require("name").and_then(|node| node.line(100)).unwrap_or_default().to_owned();
+    let docs = root.get("docs").and_then(|node| {
+        let docs = node.line(500)?;
+        if !docs.starts_with("https://") {
+            node.wrong("`docs` must be an address that begins with https://");
+        }
+        Some(docs.to_owned())
+    });
+    let checked = checked(&root);
+    let simulator_only = root.get("simulator_only").and_then(|node| node.flag()).unwrap_or_default();
+    let id = id.unwrap_or_default();
+    let methods = root.require("methods").map(|node| methods::read(&node, &id)).unwrap_or_default();
+    let fields = root.get("fields").map(|node| fields::read(&node)).unwrap_or_default();
+    let calls = root.get("call").and_then(|node| node.table());
+    let has_token = calls.as_ref().is_some_and(|calls| calls.has("token"));
+    let cx = Context { report, fields: fields::with_implicit(fields), methods, has_token };
+    let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
+    let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or_default();
+    let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
+    let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref(), id.as_str()));
+    check_whole(&root, &cx, simulator_only, &calls);
+    root.finish();
+    let Calls { session, verify, token } = calls;
+    let session = session.map(|session| session.call);
+    let Context { fields, methods, .. } = cx;
+    Some(Provider { id, name, docs, checked, simulator_only, methods, fields, hosts, auth, session, verify, token, simulator, hash })
+}
+
+/// The calls of a file.
+#[derive(Default)]
+struct Calls {
+    session: Option<call::Read>,
+    verify: Option<crate::model::Verify>,
+    token: Option<crate::model::TokenCall>,
+}
+
+fn read_calls(calls: Table<'_>, cx: &Context<'_>, auth: &Auth) -> Calls {
+    let session = calls.get("session").and_then(|node| call::session(&node, cx));
+    let verify = calls.get("verify").and_then(|node| call::verify(&node, cx));
+    let token = calls.get("token").and_then(|node| call::token(&node, cx, auth));
+    calls.finish();
+    Calls { session, verify, token }
+}
+
+/// What no single section can know.
+fn check_whole(root: &Table<'_>, cx: &Context<'_>, simulator_only: bool, calls: &Calls) {
+    if !simulator_only && !root.has("hosts") {
+        root.wrong("there is no `[hosts]`: say where the payment service lives, or `simulator_only = true`");
+    }
+    if calls.session.is_some() && !root.has("simulator") {
+        root.wrong("there is no `[simulator]`: a file that creates sessions says how they are played offline");
+    }
+    let known = |key: &str| cx.fields.iter().any(|field| field.key == key);
+    for field in cx.fields.iter().filter(|field| field.renamed_from.as_deref().is_some_and(known)) {
+        let former = field.renamed_from.as_deref().unwrap_or_default();
+        root.wrong(format!("the field `{}` was renamed from `{former}`, which is a field too", field.key));
+    }
+}
+
+fn checked(root: &Table<'_>) -> String {
+    const KINDS: [&str; 8] = ["docs", "openapi", "schema", "sdk", "clients", "memory", "sandbox", "live"];
+    let Some(node) = root.require("checked") else { return String::new() };
+    let Some(text) = node.text() else { return String::new() };
+    let is_month = |month: &str| {
+        let (year, month) = month.split_once('-').unwrap_or_default();
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        year.len() == 4 && month.len() == 2 && digits(year) && digits(month) && ("01"..="12").contains(&month)
+    };
+    let good = text.split_once(' ').is_some_and(|(kind, month)| KINDS.contains(&kind) && is_month(month));
+    if !good {
+        let kinds = KINDS.join(", ");
+        node.wrong(format!("`checked` must be what was checked and in which month, such as `docs 2026-11`; kinds: {kinds}"));
+    }
+    text.to_owned()
+}
+
+fn is_provider_id(id: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    id.len() <= 40 && id.bytes().all(allowed) && id.starts_with(|c: char| c.is_ascii_lowercase()) && !id.ends_with('-')
+}

@@ -1,0 +1,166 @@
+//! `[simulator]`: how a payment service is played offline. Its examples are proved against the calls.
+
+use std::collections::BTreeMap;
+
+use domain::json::Pointer;
+use serde_json::Value;
+
+use super::call::Read;
+use super::choice::{Pickers, choice};
+use super::json_text::{at, can_add, check_object, json_object, put, remove};
+use super::provider::Context;
+use super::reader::{Node, Table, shown};
+use super::template::{Allowed, Filled, template};
+use crate::model::{Call, Choice, Method, Simulator, Template};
+
+/// The name of a refusal without a status of its own.
+const CREDENTIALS: &str = "credentials";
+
+pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>, provider: &str) -> Option<Simulator> {
+    let table = node.table()?;
+    let first_run = table.get("first_run").and_then(|node| {
+        let words: Vec<&str> = cx.methods.iter().map(|method| method.key.as_str()).collect();
+        node.word(&words).map(str::to_owned)
+    });
+    let requires = table.get("requires");
+    let example = table.require("example");
+    let answer = table.require("answer");
+    let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx)).unwrap_or_default();
+    let Some(session) = session else {
+        table.wrong(format!("`{provider}` creates no sessions, so there is nothing to play: leave `[simulator]` out"));
+        return None;
+    };
+    let requires = match &requires {
+        Some(node) => choice(node, cx, Pickers::Method, |node| {
+            Some(node.list()?.iter().filter_map(|item| Some((item.at(), item.pointer()?))).collect::<Vec<_>>())
+        }),
+        None => Some(Choice::One(Vec::new())),
+    };
+    let examples = example.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), json_object(node)?))));
+    let answers = answer.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), template(node, cx, Allowed::SIMULATOR)?))));
+    let (requires, examples, answers) = (requires?, examples?, answers?);
+    for method in cx.methods.iter().filter(|method| method.sessions) {
+        let (Some((node, example)), Some(required), Some((answer, _))) = (for_method(&examples, method), for_method(&requires, method), for_method(&answers, method)) else {
+            continue;
+        };
+        check_example(cx, session, method, (node, example), required);
+        check_answer(answer, &finished_body(&session.call, example));
+    }
+    table.finish();
+    Some(Simulator {
+        requires: map(requires, |pointers| pointers.into_iter().map(|(_, pointer)| pointer).collect()),
+        example: map(examples, |(node, _)| node.text().unwrap_or_default().to_owned()),
+        answer: map(answers, |(_, template)| template),
+        refuse,
+        refuse_credentials,
+        first_run,
+    })
+}
+
+fn for_method<'c, T>(choice: &'c Choice<T>, method: &Method) -> Option<&'c T> {
+    choice.pick(&method.key, |_| None)
+}
+
+fn map<T, U>(choice: Choice<T>, with: impl Fn(T) -> U) -> Choice<U> {
+    match choice {
+        Choice::One(value) => Choice::One(with(value)),
+        Choice::By { selector, cases, otherwise } => {
+            Choice::By { selector, cases: cases.into_iter().map(|(key, value)| (key, with(value))).collect(), otherwise: otherwise.map(with) }
+        }
+    }
+}
+
+/// The example must work: it has what the simulator requires, and takes what the call adds.
+fn check_example(cx: &Context<'_>, session: &Read, method: &Method, (node, example): (&Node<'_>, &Value), required: &[(usize, Pointer)]) {
+    for (offset, pointer) in &session.asked {
+        if !can_add(example, pointer) {
+            cx.report.add(*offset, format!("`{pointer}` can not be in the example: one of its parents there is no object"));
+        }
+    }
+    for (pointer, reason) in &session.call.body.refuse {
+        if at(example, pointer).is_some() {
+            node.wrong(format!("the example has `{pointer}`, which `body.refuse` refuses: {reason}"));
+        }
+    }
+    let wrapped = wrapped_body(&session.call, example);
+    for (offset, pointer) in &session.finished {
+        if !can_add(&wrapped, pointer) {
+            cx.report.add(*offset, format!("`{pointer}` can not be added to the example: one of its parents there is no object"));
+        }
+    }
+    let finished = finished_body(&session.call, example);
+    for (offset, pointer) in required {
+        if at(&finished, pointer).is_none() {
+            cx.report.add(*offset, format!("the example of `{}` has no `{pointer}`", method.key));
+        }
+    }
+}
+
+/// A success is a JSON object or empty: anything else would not be a success.
+fn check_answer(node: &Node<'_>, body: &Value) {
+    let Some(text) = node.text().filter(|text| !text.trim().is_empty()) else { return };
+    let filled = Filled::new(text, |pointer| at(body, pointer).map_or("null".to_owned(), Value::to_string));
+    check_object(node, &filled.text, |at| filled.origin(at));
+}
+
+/// The example as it is after `remove` and `wrap`.
+fn wrapped_body(call: &Call, example: &Value) -> Value {
+    let mut body = example.clone();
+    for pointer in &call.body.remove {
+        remove(&mut body, pointer.tokens());
+    }
+    if let Some((into, pointer)) = &call.body.wrap
+        && let Ok(mut whole) = serde_json::from_str::<Value>(into)
+    {
+        put(&mut whole, pointer.tokens(), body);
+        return whole;
+    }
+    body
+}
+
+/// The example as it is sent, with stand-ins for what is filled in.
+fn finished_body(call: &Call, example: &Value) -> Value {
+    let mut body = wrapped_body(call, example);
+    for (pointer, _) in &call.body.default {
+        if at(&body, pointer).is_none() {
+            put(&mut body, pointer.tokens(), Value::from("x"));
+        }
+    }
+    for (pointer, _) in &call.body.set {
+        put(&mut body, pointer.tokens(), Value::from("x"));
+    }
+    body
+}
+
+fn refusals(node: &Node<'_>, cx: &Context<'_>) -> (BTreeMap<u16, Template>, Option<Template>) {
+    let entries = node.table().map(|table| Table::entries(&table)).unwrap_or_default();
+    let mut refusals = BTreeMap::new();
+    let mut credentials = None;
+    for entry in &entries {
+        let Some(template) = template(entry, cx, Allowed::SIMULATOR) else { continue };
+        check_refusal(entry);
+        let key = entry.key();
+        if key == CREDENTIALS {
+            credentials = Some(template);
+            continue;
+        }
+        let status = key.parse::<u16>().ok().filter(|status| key.len() == 3 && (200..=599).contains(status));
+        match status {
+            Some(status) => {
+                refusals.insert(status, template);
+            }
+            None => {
+                let message = format!("`{}` is no status from 200 to 599; `{CREDENTIALS}` stands for wrong credentials at a success status", shown(key));
+                cx.report.add_name(entry.key_at(), message, key, [CREDENTIALS]);
+            }
+        }
+    }
+    (refusals, credentials)
+}
+
+/// What looks like JSON must be JSON; services also refuse with plain text, or with nothing.
+fn check_refusal(node: &Node<'_>) {
+    let Some(text) = node.text().filter(|text| text.trim_start().starts_with('{')) else { return };
+    let filled = Filled::new(text, |_| "null".to_owned());
+    check_object(node, &filled.text, |at| filled.origin(at));
+}
