@@ -1,1 +1,328 @@
-//! Being written.
+//! The few async lines between rendering and classifying: a token where one is needed, the call, one repeat with a new token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::session::{Delivered, RecordedFacts, Session, SessionCode, SessionStatus};
+use domain::{JsonObject, MerchantAccountId, Problem, Secret, SessionRecordId, Timestamp};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::body::{self, BodyError};
+use crate::catalogue::Connector;
+use crate::classify::{self, classify};
+use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
+use crate::facts::{self, Sources};
+use crate::mask::Mask;
+use crate::model::{Call, TokenCall, Verify};
+use crate::outbound::{CallFailure, Exchange, Outbound, OutgoingRequest, Resend};
+use crate::render::{Base, Filled, RenderError, render};
+use crate::template_fill::Values;
+use crate::tokens::{Got, TokenFailure, TokenKey, Tokens};
+
+pub use crate::classify::Verification;
+pub use crate::render::Places;
+
+mod token_call;
+
+/// Calls payment services. Cheap to clone; all clones share connections and tokens.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    outbound: Outbound,
+    tokens: Tokens,
+    places: Arc<Places>,
+}
+
+/// Whom to call, and with what.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The definition.
+    pub connector: Arc<Connector>,
+    /// The opened values.
+    pub credentials: Credentials,
+    /// The payment service's id; tokens are kept per service.
+    pub service: Uuid,
+    /// Whose it is.
+    pub account: MerchantAccountId,
+}
+
+/// One session, or one verification.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// The record's id, sent along as idempotency key where the service takes one.
+    pub id: SessionRecordId,
+    /// When it was asked for.
+    pub now: Timestamp,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug)]
+pub struct SessionOutcome {
+    /// As the caller sees it.
+    pub session: Session,
+    /// Whether the payment service may have acted.
+    pub delivered: Delivered,
+    /// As the record keeps it.
+    pub facts: RecordedFacts,
+    /// Time spent on calls of the payment service, waiting for a token included; `None` if none was made.
+    pub service_duration_ms: Option<i64>,
+}
+
+/// One call on its way.
+struct Trip<'a> {
+    access: &'a Access,
+    call: &'a Call,
+    attempt: &'a Attempt,
+    body: Option<&'a JsonObject>,
+    deadline: Instant,
+    spent: Option<Duration>,
+}
+
+/// How a trip ended.
+enum End {
+    Called(Exchange, Option<Arc<Secret>>),
+    NoToken(TokenFailure),
+    NotRendered(RenderError),
+}
+
+// === impl Caller ===
+
+impl Caller {
+    /// Nothing is connected yet.
+    pub fn new(outbound: Outbound, places: Places) -> Self {
+        Self { outbound, tokens: Tokens::default(), places: Arc::new(places) }
+    }
+
+    /// What is wrong with a caller's body, all of it at once: repeated members where a rule looks, refused members, parents that are no objects, and what a form can not say.
+    pub fn check(&self, access: &Access, body: &JsonObject) -> Result<(), Vec<Problem>> {
+        let connector = &access.connector;
+        let Some(call) = &connector.provider.session else { return Ok(()) };
+        // The token is not known yet; whatever it will be, it does not change what is wrong.
+        let token = Secret::from("token");
+        let values = Values { credentials: &access.credentials, method: connector.method(), token: Some(&token) };
+        match body::write(&call.body, Some(body), &values) {
+            Err(BodyError::Problems(problems)) => Err(problems),
+            // Not the caller's fault: the session says so.
+            Ok(_) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => Ok(()),
+        }
+    }
+
+    /// Creates a session with a payment service. Whatever goes wrong there is an answer.
+    pub async fn session(&self, access: &Access, attempt: &Attempt, body: &JsonObject) -> SessionOutcome {
+        let Some(call) = &access.connector.provider.session else {
+            // The engine asks first whether the definition creates sessions.
+            return failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, RecordedFacts::default());
+        };
+        let mut trip = Trip { access, call, attempt, body: Some(body), deadline: self.deadline(access), spent: None };
+        let end = self.run(&mut trip, TokenSource::Shared).await;
+        let mut outcome = concluded(access, call, body, end);
+        outcome.service_duration_ms = trip.spent.map(|spent| i64::try_from(spent.as_millis()).unwrap_or(i64::MAX));
+        outcome
+    }
+
+    /// Asks a payment service whether it takes the values.
+    pub async fn verify(&self, access: &Access, attempt: &Attempt) -> Verification {
+        let provider = &access.connector.provider;
+        match (&provider.verify, &provider.token) {
+            (Some(Verify::Call(call)), _) => {
+                let mut trip = Trip { access, call, attempt, body: None, deadline: self.deadline(access), spent: None };
+                match self.run(&mut trip, TokenSource::Fresh).await {
+                    End::Called(Exchange { result: Ok(answer), .. }, _) => classify::verified(call, &answer),
+                    End::Called(..) => Verification::NoAnswer,
+                    End::NoToken(failure) => verified_by_token(&failure),
+                    End::NotRendered(error) => not_sent(&error),
+                }
+            }
+            (Some(Verify::Token), Some(token)) => match self.token_request(access, attempt, token) {
+                // A kept token would prove only that the values were right once.
+                Ok((request, base)) => {
+                    match token_call::fetch(self.outbound.clone(), access.clone(), request, base.route, self.deadline(access), attempt.now).await {
+                        Ok(_) => Verification::Accepted,
+                        Err(failure) => verified_by_token(&failure),
+                    }
+                }
+                Err(error) => not_sent(&error),
+            },
+            (Some(Verify::Token), None) | (None, _) => Verification::NotSupported,
+        }
+    }
+
+    /// One limit for everything that a session needs, the token included.
+    fn deadline(&self, access: &Access) -> Instant {
+        let limit = match access.credentials.timeout_ms() {
+            Some(ms) => Duration::from_millis(ms.min(TIMEOUT_MS_MAX)),
+            None => self.outbound.call_timeout(),
+        };
+        Instant::now() + limit
+    }
+
+    async fn run(&self, trip: &mut Trip<'_>, source: TokenSource) -> End {
+        let base = match self.places.base(&trip.access.connector, &trip.access.credentials) {
+            Ok(base) => base,
+            Err(error) => return End::NotRendered(error),
+        };
+        let Some(token_call) = trip.access.connector.provider.token.as_ref().filter(|_| token_call::is_needed(trip.access, trip.call)) else {
+            return self.send(trip, &base, None).await;
+        };
+        // Before the token is fetched: what can not be sent with any token needs none.
+        let any = Secret::from("token");
+        if let Err(error) = trip.render(&base, Some(&any)) {
+            return End::NotRendered(error);
+        }
+        let first = match self.send_with_token(trip, &base, token_call, source).await {
+            End::Called(exchange, Some(token)) if is_unauthorized(&exchange) => (exchange, token),
+            end => return end,
+        };
+        match source {
+            TokenSource::Fresh => End::Called(first.0, Some(first.1)),
+            // A token may end before its time: one new one, once more.
+            TokenSource::Shared => {
+                self.tokens.forget(token_key(trip.access, &base), &first.1);
+                self.send_with_token(trip, &base, token_call, source).await
+            }
+        }
+    }
+
+    async fn send_with_token(&self, trip: &mut Trip<'_>, base: &Base, token_call: &TokenCall, source: TokenSource) -> End {
+        let request = match self.token_request(trip.access, trip.attempt, token_call) {
+            Ok((request, _)) => request,
+            Err(error) => return End::NotRendered(error),
+        };
+        let started = Instant::now();
+        let fetch = || token_call::fetch(self.outbound.clone(), trip.access.clone(), request, base.route, trip.deadline, trip.attempt.now);
+        let got = match source {
+            TokenSource::Shared => self.tokens.get(token_key(trip.access, base), trip.deadline, fetch).await,
+            TokenSource::Fresh => fetch().await.map(|fetched| Got { token: Arc::new(fetched.token), was_fetched: true }),
+        };
+        let was_called = match &got {
+            Ok(got) => got.was_fetched,
+            Err(failure) => failure.was_called(),
+        };
+        if was_called {
+            trip.spend(started.elapsed());
+        }
+        match got {
+            Ok(got) => self.send(trip, base, Some(got.token)).await,
+            Err(failure) => End::NoToken(failure),
+        }
+    }
+
+    async fn send(&self, trip: &mut Trip<'_>, base: &Base, token: Option<Arc<Secret>>) -> End {
+        let request = match trip.render(base, token.as_deref()) {
+            Ok(request) => request,
+            Err(error) => return End::NotRendered(error),
+        };
+        let exchange = self.outbound.send(&request, &base.route, trip.deadline, resend(trip.call, &request, trip.body.is_some())).await;
+        if !matches!(exchange.result, Err(CallFailure::Refused(_) | CallFailure::TooManyInFlight)) {
+            trip.spend(exchange.elapsed);
+        }
+        End::Called(exchange, token)
+    }
+
+    fn token_request(&self, access: &Access, attempt: &Attempt, token: &TokenCall) -> Result<(OutgoingRequest, Base), RenderError> {
+        let base = self.places.base(&access.connector, &access.credentials)?;
+        let filled = Filled { credentials: &access.credentials, token: None, attempt, body: None };
+        Ok((render(&access.connector, &token.call, &filled, &base)?, base))
+    }
+}
+
+/// Where the token of a call comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TokenSource {
+    /// The one that all sessions of the service share.
+    Shared,
+    /// A call of its own: to verify values, not what they once were good for.
+    Fresh,
+}
+
+// === impl Trip ===
+
+impl Trip<'_> {
+    fn render(&self, base: &Base, token: Option<&Secret>) -> Result<OutgoingRequest, RenderError> {
+        let filled = Filled { credentials: &self.access.credentials, token, attempt: self.attempt, body: self.body };
+        render(&self.access.connector, self.call, &filled, base)
+    }
+
+    fn spend(&mut self, time: Duration) {
+        self.spent = Some(self.spent.unwrap_or_default() + time);
+    }
+}
+
+// === outcomes ===
+
+fn concluded(access: &Access, call: &Call, body: &JsonObject, end: End) -> SessionOutcome {
+    let mask = |token: Option<&Secret>| Mask::new(access.credentials.secrets().chain(token.and_then(Secret::expose_str)));
+    let asked = || facts::facts(call, &Sources { request: Some(body), ..Sources::default() }, &mask(None));
+    match end {
+        End::Called(Exchange { delivered, result: Ok(answer), .. }, token) => {
+            let classified = classify(call, body, &answer, &mask(token.as_deref()));
+            SessionOutcome { session: classified.session, delivered, facts: classified.facts, service_duration_ms: None }
+        }
+        End::Called(Exchange { delivered, result: Err(failure), .. }, _) => {
+            log_failure(access, &failure);
+            failed(code_of(&failure), None, delivered, asked())
+        }
+        End::NoToken(failure) => failed(failure.code, failure.status_code, failure.delivered, asked()),
+        End::NotRendered(error) => {
+            let definition = access.connector.definition.id.as_str();
+            tracing::warn!(payment_service.id = %access.service, connector = definition, %error, "a request can not be made, nothing was sent");
+            failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, asked())
+        }
+    }
+}
+
+fn failed(code: SessionCode, status_code: Option<u16>, delivered: Delivered, facts: RecordedFacts) -> SessionOutcome {
+    let session = Session { status: SessionStatus::Failed, code: Some(code), status_code, response_body: None };
+    SessionOutcome { session, delivered, facts, service_duration_ms: None }
+}
+
+fn code_of(failure: &CallFailure) -> SessionCode {
+    match failure {
+        CallFailure::Refused(_) => SessionCode::InvalidServiceConfiguration,
+        CallFailure::TooManyInFlight => SessionCode::ServiceUnavailable,
+        CallFailure::Dns | CallFailure::Connect | CallFailure::Tls | CallFailure::Timeout | CallFailure::Reset | CallFailure::Malformed => {
+            SessionCode::ServiceNetworkError
+        }
+    }
+}
+
+fn log_failure(access: &Access, failure: &CallFailure) {
+    let definition = access.connector.definition.id.as_str();
+    tracing::info!(payment_service.id = %access.service, connector = definition, reason = failure.reason(), "the payment service gave no answer: {failure}");
+}
+
+fn verified_by_token(failure: &TokenFailure) -> Verification {
+    match failure.code {
+        SessionCode::InvalidServiceCredentials => Verification::Refused,
+        _ => Verification::NoAnswer,
+    }
+}
+
+/// Values that can not be sent are wrong values; everything else is not theirs to answer for.
+fn not_sent(error: &RenderError) -> Verification {
+    match error {
+        RenderError::Value(_) | RenderError::Absent(_) | RenderError::Suffix => Verification::Refused,
+        RenderError::Body(_)
+        | RenderError::Definition(_)
+        | RenderError::NoSimulator
+        | RenderError::OnlySimulated
+        | RenderError::OverrideInLive => Verification::NoAnswer,
+    }
+}
+
+fn token_key(access: &Access, base: &Base) -> TokenKey {
+    TokenKey::of(access.service, &access.connector, &access.credentials, base)
+}
+
+fn is_unauthorized(exchange: &Exchange) -> bool {
+    matches!(&exchange.result, Ok(answer) if answer.status == 401)
+}
+
+/// A session goes twice only where its idempotency key goes along; a call of our own only where it reads.
+fn resend(call: &Call, request: &OutgoingRequest, has_caller: bool) -> Resend {
+    let may = if has_caller { call.idempotency.is_some() } else { request.method == http::Method::GET };
+    if may { Resend::Declared } else { Resend::Never }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub mod classify;
 pub mod credentials;
 pub mod encode;
 pub mod facts;
+#[cfg(test)]
+mod fixtures;
 pub mod format;
 pub mod mask;
 pub mod model;

@@ -1,1 +1,234 @@
-//! Being written.
+//! Makes the request of a call. Pure: no socket, no clock, the same input gives the same bytes.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use domain::{JsonObject, Problem, Secret};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::body::{self, BodyError};
+use crate::caller::Attempt;
+use crate::catalogue::Connector;
+use crate::credentials::{Credentials, Mode};
+use crate::model::{Auth, Call, Template};
+use crate::outbound::{OutgoingRequest, Route};
+use crate::template_fill::{FillError, Slot, Values, fill};
+
+/// How we introduce ourselves to payment services.
+pub const AGENT: &str = concat!("tollhouse/", env!("CARGO_PKG_VERSION"));
+
+/// Where providers live, as far as that is not the definition's business.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    overrides: BTreeMap<String, Url>,
+    simulators: Option<Url>,
+}
+
+/// Scheme, host and path prefix of a call, and the rules that it is under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Without a slash at the end.
+    pub url: String,
+    /// What the egress guard makes of it.
+    pub route: Route,
+}
+
+/// What a request is filled with.
+#[derive(Clone, Copy)]
+pub struct Filled<'a> {
+    /// The opened values of the payment service.
+    pub credentials: &'a Credentials,
+    /// What the token call answered.
+    pub token: Option<&'a Secret>,
+    /// Its id goes along as idempotency key.
+    pub attempt: &'a Attempt,
+    /// The caller's body; `None` for calls that have no caller.
+    pub body: Option<&'a JsonObject>,
+}
+
+/// Why a request can not be made. Nothing was sent. Never holds a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The caller's body is at fault.
+    #[error("the body is at fault in {} places", .0.len())]
+    Body(Vec<Problem>),
+    /// A value does not fit its place.
+    #[error(transparent)]
+    Value(#[from] FillError),
+    /// A value that a path, a host or a choice needs is not there.
+    #[error("{0} has no line for this method and these values, or names a value that is not there")]
+    Absent(&'static str),
+    /// The definition's own text is at fault.
+    #[error("the definition does not make a request: {0}")]
+    Definition(&'static str),
+    /// The finished host is none that the definition allows.
+    #[error("the host does not end as the definition says it must")]
+    Suffix,
+    /// Simulators are off, and this payment service or its provider has no other place.
+    #[error("simulators are off here")]
+    NoSimulator,
+    /// A provider that is only simulated has no host.
+    #[error("the provider lives in the simulator only")]
+    OnlySimulated,
+    /// A replaced address is for tests; live credentials must not go there.
+    #[error("the provider's address is replaced, which is refused for a payment service in live mode")]
+    OverrideInLive,
+}
+
+// === impl Places ===
+
+impl Places {
+    /// `overrides` replace scheme, host and path prefix of every call of a provider; `simulators` is the address under which each provider is played at its id.
+    ///
+    /// Keys of overrides are provider ids in any case, with underscores for dashes where that is all their source can write.
+    pub fn new(overrides: impl IntoIterator<Item = (String, Url)>, simulators: Option<Url>) -> Self {
+        Self { overrides: overrides.into_iter().map(|(id, url)| (override_key(&id), url)).collect(), simulators }
+    }
+
+    /// Where the calls of a payment service go.
+    pub fn base(&self, connector: &Connector, credentials: &Credentials) -> Result<Base, RenderError> {
+        let provider = &connector.provider;
+        let mode = credentials.mode();
+        // The simulator comes first: whoever configured `mode = simulator` means the one in this server, wherever the provider has moved.
+        if mode == Mode::Simulator {
+            let simulators = self.simulators.as_ref().ok_or(RenderError::NoSimulator)?;
+            return Ok(Base { url: format!("{}/{}", without_slash(simulators), provider.id), route: Route::Simulator });
+        }
+        if let Some(url) = self.overrides.get(&override_key(&provider.id)) {
+            return match mode {
+                Mode::Live => Err(RenderError::OverrideInLive),
+                Mode::Sandbox | Mode::Simulator => Ok(Base { url: without_slash(url).to_owned(), route: Route::Override }),
+            };
+        }
+        let hosts = provider.hosts.as_ref().ok_or(RenderError::OnlySimulated)?;
+        let choice = match mode {
+            Mode::Live => &hosts.live,
+            Mode::Sandbox | Mode::Simulator => &hosts.sandbox,
+        };
+        let template = choice.pick(&connector.method().key, |key| credentials.get(key)).ok_or(RenderError::Absent("the table of hosts"))?;
+        let values = Values { credentials, method: connector.method(), token: None };
+        let text = fill(template, Slot::Host, &values)?.ok_or(RenderError::Absent("the host"))?;
+        let url = Url::parse(&text).map_err(|_| RenderError::Definition("its host is no URL"))?;
+        check_plain(&url)?;
+        let has_names = template.0.iter().any(|part| matches!(part, crate::model::Part::Name(_)));
+        if has_names && !ends_in_one_of(url.host_str().unwrap_or_default(), &hosts.suffix) {
+            return Err(RenderError::Suffix);
+        }
+        Ok(Base { url: without_slash(&url).to_owned(), route: Route::Guarded })
+    }
+}
+
+/// The request of a call.
+pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Base) -> Result<OutgoingRequest, RenderError> {
+    let method = connector.method();
+    let values = Values { credentials: filled.credentials, method, token: filled.token };
+    let line = call.request.pick(&method.key, |key| filled.credentials.get(key)).ok_or(RenderError::Absent("the request line"))?;
+    let path = fill(&line.path, Slot::Path, &values)?.ok_or(RenderError::Absent("the path"))?;
+    let url = join(base, &path)?;
+    let written = body::write(&call.body, filled.body, &values).map_err(|error| match error {
+        BodyError::Problems(problems) => RenderError::Body(problems),
+        BodyError::Fill(error) => RenderError::Value(error),
+        BodyError::Definition(what) => RenderError::Definition(what),
+    })?;
+
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    if let Some(written) = &written {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
+    }
+    // A definition may know better: services with media types of their own name them in `headers`.
+    add_auth(&mut headers, call.auth.as_ref().unwrap_or(&connector.provider.auth), &values)?;
+    add_headers(&mut headers, &call.headers, &values)?;
+    if let Some(idempotency) = &call.idempotency {
+        headers.insert(idempotency.header.clone(), header_value(&filled.attempt.id.to_string())?);
+    }
+    Ok(OutgoingRequest { method: line.method.clone(), url, headers, body: written.map_or_else(Bytes::new, |written| written.bytes) })
+}
+
+// === address ===
+
+fn override_key(id: &str) -> String {
+    id.to_ascii_lowercase().replace('-', "_")
+}
+
+fn without_slash(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
+}
+
+/// Path and base were filled with values that can not leave their place; this says so once more about the finished address, since credentials go there.
+fn join(base: &Base, path: &str) -> Result<Url, RenderError> {
+    let invalid = |_| RenderError::Definition("its address is no URL");
+    let prefix = Url::parse(&base.url).map_err(invalid)?;
+    let text = format!("{}{path}", base.url);
+    let url = Url::parse(&text).map_err(invalid)?;
+    check_plain(&url)?;
+    let stays = url.origin() == prefix.origin() && url.host_str() == prefix.host_str();
+    // A parser that finds a step up takes segments away.
+    let slashes = |text: &str| text.bytes().filter(|b| *b == b'/').count();
+    let expected = path.split('?').next().map(slashes).unwrap_or_default() + slashes(prefix.path().trim_end_matches('/'));
+    if stays && path.starts_with('/') && slashes(url.path()) == expected {
+        Ok(url)
+    } else {
+        Err(RenderError::Definition("its address leaves the base"))
+    }
+}
+
+fn check_plain(url: &Url) -> Result<(), RenderError> {
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none() && url.has_host();
+    if is_plain { Ok(()) } else { Err(RenderError::Definition("its address holds user information or a fragment")) }
+}
+
+/// Whether a host is one of the suffixes or ends in one. A suffix that begins with a letter or digit is a whole label; one that begins with a dash or a dot says itself where the values end.
+fn ends_in_one_of(host: &str, suffixes: &[String]) -> bool {
+    let host = host.trim_end_matches('.');
+    suffixes.iter().map(|suffix| suffix.to_ascii_lowercase()).any(|suffix| {
+        let Some(front) = host.strip_suffix(&suffix) else { return false };
+        match suffix.bytes().next() {
+            None => false,
+            Some(b'-' | b'.') => !front.is_empty() && !front.ends_with('.'),
+            Some(_) => front.is_empty() || front.ends_with('.'),
+        }
+    })
+}
+
+// === headers ===
+
+fn add_auth(headers: &mut HeaderMap, auth: &Auth, values: &Values<'_>) -> Result<(), RenderError> {
+    if let Some((user, password)) = &auth.basic {
+        let pair = (fill(user, Slot::BasicUser, values)?, fill(password, Slot::Header, values)?);
+        if let (Some(user), Some(password)) = pair {
+            let encoded = STANDARD.encode(format!("{user}:{password}"));
+            headers.insert(AUTHORIZATION, header_value(&format!("Basic {encoded}"))?);
+        }
+    }
+    if let Some(bearer) = &auth.bearer
+        && let Some(token) = fill(bearer, Slot::Header, values)?
+    {
+        headers.insert(AUTHORIZATION, header_value(&format!("Bearer {token}"))?);
+    }
+    add_headers(headers, &auth.headers, values)
+}
+
+fn add_headers(headers: &mut HeaderMap, lines: &[(HeaderName, Template)], values: &Values<'_>) -> Result<(), RenderError> {
+    for (name, template) in lines {
+        if let Some(text) = fill(template, Slot::Header, values)? {
+            headers.insert(name.clone(), header_value(&text)?);
+        }
+    }
+    Ok(())
+}
+
+/// Every header but our own constants may hold a credential, so none of them is ever printed or indexed by HTTP/2.
+fn header_value(text: &str) -> Result<HeaderValue, RenderError> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| RenderError::Value(FillError::Control))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The call that fetches a token, and what its answer means.
+
+use std::time::Duration;
+
+use domain::session::{SessionCode, SessionStatus};
+use domain::{JsonObject, Secret, Timestamp};
+use tokio::time::Instant;
+
+use super::{Access, code_of, log_failure, resend};
+use crate::classify;
+use crate::facts::Sources;
+use crate::mask::Mask;
+use crate::model::{Auth, Call, JsonTemplate, Name, Part, Place, Template, TokenCall};
+use crate::outbound::{Answer, Exchange, Outbound, OutgoingRequest, Route};
+use crate::tokens::{Fetched, TokenFailure};
+
+/// Longest token that is taken; the longest that services issue are a quarter of it.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// A number above this is a moment in Unix time, not a lifetime: the number of seconds in thirty years.
+const LIFETIME_SECONDS_MAX: u64 = 1_000_000_000;
+
+/// Fetches a token. Owns what it needs, since it may outlive the session that began it.
+pub(super) async fn fetch(
+    outbound: Outbound,
+    access: Access,
+    request: OutgoingRequest,
+    route: Route,
+    deadline: Instant,
+    now: Timestamp,
+) -> Result<Fetched, TokenFailure> {
+    let Some(token_call) = &access.connector.provider.token else {
+        return Err(TokenFailure { code: SessionCode::InvalidServiceConfiguration, status_code: None, delivered: domain::session::Delivered::No });
+    };
+    let Exchange { delivered, result, .. } = outbound.send(&request, &route, deadline, resend(&token_call.call, &request, false)).await;
+    match result {
+        Err(failure) => {
+            log_failure(&access, &failure);
+            Err(TokenFailure { code: code_of(&failure), status_code: None, delivered })
+        }
+        Ok(answer) => read(token_call, &answer, now).map_err(|code| TokenFailure { code, status_code: Some(answer.status), delivered }),
+    }
+}
+
+/// What an answer to a token call means. 400 is how OAuth says that it does not know the client.
+pub(super) fn read(token_call: &TokenCall, answer: &Answer, now: Timestamp) -> Result<Fetched, SessionCode> {
+    if matches!(answer.status, 400 | 401 | 403) {
+        return Err(SessionCode::InvalidServiceCredentials);
+    }
+    let outcome = classify::outcome(&token_call.call, answer, &Mask::new([]));
+    if outcome.status == SessionStatus::Failed {
+        return Err(outcome.code.unwrap_or(SessionCode::UnknownError));
+    }
+    // The whole answer: what the definition withholds from callers may be what is sought here.
+    let body = answer.body.as_ref().ok().and_then(|bytes| JsonObject::parse(bytes.clone()).ok());
+    let sources = Sources { request: None, answer: body.as_ref(), headers: Some(&answer.headers) };
+    let token = sources.find_text(&token_call.token).filter(|token| token.len() <= TOKEN_BYTES_MAX);
+    let token = token.ok_or(SessionCode::InvalidServiceResponse)?;
+    Ok(Fetched { token: Secret::from(token), lifetime: lifetime(&sources, &token_call.expires, now) })
+}
+
+fn lifetime(sources: &Sources<'_>, places: &[Place], now: Timestamp) -> Option<Duration> {
+    let text = sources.find_text(places)?;
+    let until = |moment: Timestamp| Duration::from_micros(u64::try_from(moment.micros().saturating_sub(now.micros())).unwrap_or(0));
+    let whole = text.split('.').next().unwrap_or_default();
+    match whole.parse::<u64>() {
+        Ok(seconds) if seconds <= LIFETIME_SECONDS_MAX => Some(Duration::from_secs(seconds)),
+        Ok(moment) => Some(until(Timestamp::from_micros(i64::try_from(moment).ok()?.checked_mul(1_000_000)?))),
+        Err(_) => Timestamp::parse(&text).map(until),
+    }
+}
+
+/// Whether a call names the token anywhere.
+pub(super) fn is_needed(access: &Access, call: &Call) -> bool {
+    let auth = call.auth.as_ref().unwrap_or(&access.connector.provider.auth);
+    let in_path = call.request.all().into_iter().any(|line| names_token(&line.path));
+    let in_body = call.body.default.iter().chain(&call.body.set).any(|(_, template)| json_names_token(template));
+    in_path || in_body || auth_names_token(auth) || call.headers.iter().any(|(_, template)| names_token(template))
+}
+
+fn auth_names_token(auth: &Auth) -> bool {
+    let basic = auth.basic.iter().flat_map(|(user, password)| [user, password]);
+    basic.chain(&auth.bearer).chain(auth.headers.iter().map(|(_, template)| template)).any(names_token)
+}
+
+fn json_names_token(template: &JsonTemplate) -> bool {
+    match template {
+        JsonTemplate::Text(text) => names_token(text),
+        JsonTemplate::List(items) => items.iter().any(json_names_token),
+        JsonTemplate::Object(members) => members.iter().any(|(_, member)| json_names_token(member)),
+        JsonTemplate::Literal(_) => false,
+    }
+}
+
+fn names_token(template: &Template) -> bool {
+    template.0.iter().any(|part| matches!(part, Part::Name(Name::Token)))
+}
