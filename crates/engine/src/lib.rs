@@ -1,1 +1,157 @@
-//! What needs more than one port: sessions, verification, vault, tokens, audit.
+//! What needs more than one port: sessions, verification of credentials, tokens, the vault, and every change with its audit entry.
+//!
+//! The engine holds an immutable [`snapshot::Snapshot`] of everything a request must know before it may do anything, so that a session reads nothing from the database. A change commits first and replaces the snapshot then; other instances see the version move and do the same within a second.
+
+pub mod audit;
+pub mod bootstrap;
+pub mod caller;
+pub mod clock;
+pub mod definitions;
+pub mod health;
+pub mod ids;
+pub mod key_pairs;
+pub mod merchant_accounts;
+pub mod payment_services;
+pub mod refusal;
+pub mod roles;
+pub mod session_records;
+pub mod sessions;
+pub mod signing;
+pub mod snapshot;
+pub mod start;
+pub mod token;
+pub mod vault;
+
+mod refresh;
+#[cfg(test)]
+mod testing;
+mod touches;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use connectors::catalogue::{Catalogue, Connector};
+use connectors::credentials::{Environment, FieldRules};
+use domain::Timestamp;
+use store::Database;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::caller::{Actor, Caller, Request, ScopeRefusal};
+pub use self::clock::{Clock, SystemClock};
+pub use self::health::Health;
+pub use self::ids::{Ids, RandomIds};
+pub use self::refusal::{Fault, Refusal};
+use self::snapshot::Snapshot;
+pub use self::start::{Parts, StartError};
+use self::token::Verifier;
+use self::touches::Touches;
+use self::vault::RootKey;
+
+/// One instance of the server, without HTTP. Shared as `Arc<Engine>`.
+pub struct Engine {
+    database: Database,
+    catalogue: Arc<ArcSwap<Catalogue>>,
+    connectors: connectors::caller::Caller,
+    root_key: RootKey,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    rules: Rules,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held while a snapshot is loaded and put in place.
+    refreshing: tokio::sync::Mutex<()>,
+    /// Whether the last attempt to follow the database failed.
+    stale: AtomicBool,
+    verifier: Verifier,
+    touches: Touches,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// What the configuration allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Which payment services may live here; `None` for both kinds.
+    pub environment: Option<Environment>,
+    /// Whether payment services may be simulated.
+    pub simulators: bool,
+    /// The longest lifetime of a token that is accepted; `None` for any.
+    pub token_lifetime_max_seconds: Option<i64>,
+}
+
+/// The token is not accepted. Why is in the log, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unauthorized;
+
+// === impl Engine ===
+
+impl Engine {
+    /// The caller behind a bearer token.
+    pub fn authenticate(&self, bearer: &str) -> Result<Caller, Unauthorized> {
+        let snapshot = self.snapshot();
+        let now = self.now();
+        match self.verifier.verify(bearer, &snapshot, now) {
+            Ok((token, key_pair)) => {
+                self.touches.note(key_pair.pair.id, now);
+                Ok(Caller::new(token, key_pair, snapshot))
+            }
+            Err(reason) => {
+                tracing::info!(%reason, "A token was refused.");
+                Err(Unauthorized)
+            }
+        }
+    }
+
+    /// What the database held when it was last looked at.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The database, for those who read it alone.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The catalogue as it is now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
+    /// What the configuration allows.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Where ids come from.
+    pub fn ids(&self) -> &dyn Ids {
+        self.ids.as_ref()
+    }
+
+    /// Lets running sessions end and the last notes be written, for at most this long. Whether all did.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        self.stopping.cancel();
+        self.tasks.close();
+        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
+    }
+
+    fn connector(&self, definition_id: &str) -> Option<Arc<Connector>> {
+        self.catalogue.load().get(definition_id).cloned()
+    }
+
+    fn field_rules(&self) -> FieldRules {
+        FieldRules { environment: self.rules.environment, simulators: self.rules.simulators }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("version", &self.snapshot.load().version()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! Everything a session or a token check needs, in memory: key pairs, accounts, services. It is immutable; a change makes a new one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::api_key_pair::ApiKeyPair;
+use domain::merchant_account::MerchantAccount;
+use domain::payment_service::{PaymentService, SealedField};
+use domain::role::Role;
+use domain::{ApiKeyPairId, DefinitionId, MerchantAccountId, PaymentServiceId, PermissionSet, RoleId, Scope};
+use store::snapshot::StoredSnapshot;
+
+use crate::signing::PublicKey;
+use crate::vault::{Keyring, RootKey, UnwrapError};
+
+/// What the database held at one version.
+#[derive(Debug)]
+pub struct Snapshot {
+    version: i64,
+    accounts: HashMap<MerchantAccountId, Arc<MerchantAccount>>,
+    roles: Vec<Arc<Role>>,
+    key_pairs: HashMap<ApiKeyPairId, Arc<KeyPair>>,
+    kids: HashMap<String, Arc<KeyPair>>,
+    services: HashMap<PaymentServiceId, Arc<Service>>,
+    callable: HashMap<MerchantAccountId, HashMap<DefinitionId, Arc<Service>>>,
+    keyring: Keyring,
+}
+
+/// A key pair, ready to verify.
+#[derive(Debug)]
+pub struct KeyPair {
+    /// As stored.
+    pub pair: ApiKeyPair,
+    /// What its roles allow together.
+    pub permissions: PermissionSet,
+    /// Its public key.
+    pub public_key: PublicKey,
+}
+
+/// A payment service with its fields, sealed.
+#[derive(Debug)]
+pub struct Service {
+    /// As stored.
+    pub service: PaymentService,
+    /// Its fields.
+    pub fields: Vec<SealedField>,
+}
+
+/// Stored rows that no snapshot can be made of.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// A data key does not open.
+    #[error(transparent)]
+    DataKey(#[from] UnwrapError),
+    /// A public key that no check of ours would have let in.
+    #[error("api_key_pairs: column public_key of {0} is damaged: restore the row from a backup")]
+    PublicKey(ApiKeyPairId),
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Unwraps keys, resolves roles and sorts services. Public keys are taken over from the snapshot before where they are the same.
+    pub(crate) fn build(stored: StoredSnapshot, root: &RootKey, previous: Option<&Self>) -> Result<Self, SnapshotError> {
+        let roles: Vec<Arc<Role>> = stored.roles.into_iter().map(Arc::new).collect();
+        let mut key_pairs = HashMap::new();
+        let mut kids = HashMap::new();
+        for pair in stored.key_pairs {
+            let key_pair = Arc::new(key_pair(pair, &roles, previous)?);
+            kids.insert(key_pair.pair.thumbprint.clone(), Arc::clone(&key_pair));
+            kids.insert(key_pair.pair.thumbprint_unpadded.clone(), Arc::clone(&key_pair));
+            key_pairs.insert(key_pair.pair.id, key_pair);
+        }
+        let services: HashMap<PaymentServiceId, Arc<Service>> =
+            stored.services.into_iter().map(|(service, fields)| (service.id, Arc::new(Service { service, fields }))).collect();
+        Ok(Self {
+            version: stored.version,
+            accounts: stored.accounts.into_iter().map(|account| (account.id.clone(), Arc::new(account))).collect(),
+            roles,
+            key_pairs,
+            kids,
+            callable: callable(services.values()),
+            services,
+            keyring: Keyring::unwrap(root, &stored.data_keys)?,
+        })
+    }
+
+    /// The version of the database it was read at.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// A merchant account.
+    pub fn account(&self, id: &str) -> Option<&Arc<MerchantAccount>> {
+        self.accounts.get(id)
+    }
+
+    /// A role.
+    pub fn role(&self, id: RoleId) -> Option<&Arc<Role>> {
+        self.roles.iter().find(|role| role.id == id)
+    }
+
+    /// A key pair, active or not.
+    pub fn key_pair(&self, id: ApiKeyPairId) -> Option<&Arc<KeyPair>> {
+        self.key_pairs.get(&id)
+    }
+
+    /// The key pair that a token names, by either of its thumbprints.
+    pub fn key_pair_of_kid(&self, kid: &str) -> Option<&Arc<KeyPair>> {
+        self.kids.get(kid)
+    }
+
+    /// A payment service of the account; one of another account is not there.
+    pub fn service(&self, scope: &Scope, id: PaymentServiceId) -> Option<&Arc<Service>> {
+        self.services.get(&id).filter(|service| &service.service.merchant_account_id == scope.account())
+    }
+
+    /// The service that a session by definition calls: of the account's active ones the lowest position, then the oldest.
+    pub fn callable_service(&self, scope: &Scope, definition_id: &str) -> Option<&Arc<Service>> {
+        self.callable.get(scope.account())?.get(definition_id)
+    }
+
+    /// Every payment service that is not deleted, of all accounts, in no order.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.services.values()
+    }
+
+    /// The unwrapped data keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+}
+
+fn key_pair(pair: ApiKeyPair, roles: &[Arc<Role>], previous: Option<&Snapshot>) -> Result<KeyPair, SnapshotError> {
+    let known = previous.and_then(|snapshot| snapshot.key_pair(pair.id)).filter(|known| known.pair.public_key == pair.public_key);
+    let public_key = match known {
+        Some(known) => known.public_key.clone(),
+        None => PublicKey::from_point(&pair.public_key).map_err(|_| SnapshotError::PublicKey(pair.id))?,
+    };
+    let assigned = roles.iter().filter(|role| pair.role_ids.contains(&role.id));
+    let permissions = assigned.flat_map(|role| role.permissions.iter()).collect();
+    Ok(KeyPair { pair, permissions, public_key })
+}
+
+fn callable<'a>(services: impl Iterator<Item = &'a Arc<Service>>) -> HashMap<MerchantAccountId, HashMap<DefinitionId, Arc<Service>>> {
+    let rank = |service: &Service| (service.service.settings.position, service.service.created_at, service.service.id);
+    let mut callable: HashMap<MerchantAccountId, HashMap<DefinitionId, Arc<Service>>> = HashMap::new();
+    for candidate in services.filter(|service| service.service.settings.active && !service.service.is_deleted) {
+        let of_account = callable.entry(candidate.service.merchant_account_id.clone()).or_default();
+        let best = of_account.entry(candidate.service.definition_id.clone()).or_insert_with(|| Arc::clone(candidate));
+        if rank(candidate) < rank(best) {
+            *best = Arc::clone(candidate);
+        }
+    }
+    callable
+}
