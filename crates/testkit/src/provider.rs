@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -55,6 +55,7 @@ struct Shared {
     script: Mutex<Script>,
     journal: Mutex<Vec<Received>>,
     counts: watch::Sender<Counts>,
+    hang_up: Notify,
 }
 
 struct Script {
@@ -100,7 +101,7 @@ impl Provider {
         let tls = options.tls.is_some();
         let acceptor = options.tls.map(|tls| tls.identity.acceptor(tls.http2));
         let script = Script { greeting: options.greeting, next: VecDeque::new(), rule: Arc::new(|_| Reply::json(200, "{}")) };
-        let shared = Arc::new(Shared { script: Mutex::new(script), journal: Mutex::default(), counts: watch::Sender::default() });
+        let shared = Arc::new(Shared { script: Mutex::new(script), journal: Mutex::default(), counts: watch::Sender::default(), hang_up: Notify::new() });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, acceptor, Arc::clone(&shared)));
         Self { shared, address, tls, _tasks: tasks }
@@ -135,6 +136,11 @@ impl Provider {
     /// How connections are received from now on.
     pub fn greet(&self, greeting: Greeting) {
         lock(&self.shared.script).greeting = greeting;
+    }
+
+    /// Closes the connections that wait for a next request, as a load balancer does after a while.
+    pub fn hang_up(&self) {
+        self.shared.hang_up.notify_waiters();
     }
 
     /// Every request that arrived whole, in order of arrival.

@@ -117,6 +117,11 @@ impl Plan {
     /// `serve` on what an earlier server left.
     pub async fn serve(self) -> Server {
         let key = Key::from_pem(&std::fs::read_to_string(self.file("private_key.pem")).expect("the first key"));
+        self.serve_for(key).await
+    }
+
+    /// `serve` where the first key pair is the test's own.
+    pub async fn serve_for(self, key: Key) -> Server {
         let ready = self.file("ready");
         if ready.exists() {
             std::fs::remove_file(&ready).expect("the old ready file can be removed");

@@ -2,7 +2,9 @@
 
 mod api_key_pairs;
 mod audit_logs;
+mod first_run;
 mod identity;
+mod lifecycle;
 mod merchant_accounts;
 mod payment_service_definitions;
 mod payment_service_sessions;
@@ -10,3 +12,4 @@ mod payment_services;
 mod roles;
 mod sessions;
 mod support;
+mod surface;
