@@ -41,7 +41,7 @@ pub use request::{Answer, Request};
 pub use reqwest::Method;
 pub use roles::{PermissionSet, Role, Roles};
 pub use sensitive::Sensitive;
-pub use session::{PaymentServiceSession, SessionOptions, SessionStatus};
+pub use session::{PaymentServiceSession, SessionStatus};
 
 #[cfg(test)]
 mod tests;

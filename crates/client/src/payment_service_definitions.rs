@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::page::{Page, PageRequest, Pages};
 use crate::request::Request;
-use crate::session::{PaymentServiceSession, SessionOptions};
+use crate::session::PaymentServiceSession;
 use crate::words::open_words;
 
 /// Operations on payment service definitions.
@@ -152,17 +152,20 @@ impl<'a> PaymentServiceDefinitions<'a> {
 
     /// Creates a session with the account's first active service of a definition. The body is the payment service's own.
     pub async fn create_session<B: Serialize + ?Sized>(&self, id: &str, body: &B) -> Result<PaymentServiceSession, Error> {
-        self.create_session_with(id, body, &SessionOptions::default()).await
+        self.client.fetch(session(id).json(body)?).await
     }
 
-    /// The same with an idempotency key or a merchant account. This route declares no merchant account: hosted Gr4vy lets the key decide, Tollhouse honours one that is named.
-    pub async fn create_session_with<B: Serialize + ?Sized>(
+    /// The same for one merchant account. This route declares none: hosted Gr4vy lets the key decide, Tollhouse honours one that is named.
+    pub async fn create_session_for<B: Serialize + ?Sized>(
         &self,
+        merchant_account: &str,
         id: &str,
         body: &B,
-        options: &SessionOptions,
     ) -> Result<PaymentServiceSession, Error> {
-        let request = Request::new(Method::POST, [ROUTE, id, "sessions"]).json(body)?;
-        self.client.fetch(options.apply(request)).await
+        self.client.fetch(session(id).for_account(merchant_account).json(body)?).await
     }
+}
+
+fn session(id: &str) -> Request {
+    Request::new(Method::POST, [ROUTE, id, "sessions"])
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::page::{Page, PageRequest, Pages};
 use crate::request::Request;
 use crate::sensitive::Sensitive;
-use crate::session::{PaymentServiceSession, SessionOptions};
+use crate::session::PaymentServiceSession;
 use crate::words::open_words;
 
 /// Operations on payment services.
@@ -281,18 +281,7 @@ impl<'a> PaymentServices<'a> {
 
     /// Creates a session with this payment service. The body is the payment service's own.
     pub async fn create_session<B: Serialize + ?Sized>(&self, id: Uuid, body: &B) -> Result<PaymentServiceSession, Error> {
-        self.create_session_with(id, body, &SessionOptions::default()).await
-    }
-
-    /// The same with an idempotency key or another merchant account.
-    pub async fn create_session_with<B: Serialize + ?Sized>(
-        &self,
-        id: Uuid,
-        body: &B,
-        options: &SessionOptions,
-    ) -> Result<PaymentServiceSession, Error> {
-        let request = Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(body)?;
-        self.client.fetch(options.apply(request)).await
+        self.client.fetch(Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(body)?).await
     }
 }
 

@@ -15,7 +15,6 @@ pub struct Request {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Body>,
     pub(crate) account: AccountHeader,
-    pub(crate) idempotency_key: Option<String>,
 }
 
 /// The bytes of a body; they hold credentials at times, so they do not print.
@@ -58,7 +57,6 @@ impl Request {
             query: Vec::new(),
             body: None,
             account: AccountHeader::Undeclared,
-            idempotency_key: None,
         }
     }
 
@@ -88,13 +86,6 @@ impl Request {
     #[must_use]
     pub fn for_account(mut self, account: &str) -> Self {
         self.account = AccountHeader::Named(account.to_owned());
-        self
-    }
-
-    /// Sends an idempotency key with this request.
-    #[must_use]
-    pub fn idempotency_key(mut self, key: &str) -> Self {
-        self.idempotency_key = Some(key.to_owned());
         self
     }
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::request::Request;
 use crate::words::open_words;
 
 open_words! {
@@ -41,15 +40,6 @@ pub struct PaymentServiceSession {
     pub response_body: Option<Box<RawValue>>,
 }
 
-/// What may accompany a session call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionOptions {
-    /// The same key again gives the same session instead of a second one.
-    pub idempotency_key: Option<String>,
-    /// The merchant account of this call. By service, the client's account goes along anyway; by definition none does unless it is named here.
-    pub merchant_account: Option<String>,
-}
-
 // === impl PaymentServiceSession ===
 
 impl PaymentServiceSession {
@@ -81,20 +71,6 @@ impl fmt::Debug for PaymentServiceSession {
             .field("status_code", &self.status_code)
             .field("response_body", &self.response_body.as_ref().map(|body| format!("[{} bytes]", body.get().len())))
             .finish()
-    }
-}
-
-// === impl SessionOptions ===
-
-impl SessionOptions {
-    pub(crate) fn apply(&self, mut request: Request) -> Request {
-        if let Some(account) = &self.merchant_account {
-            request = request.for_account(account);
-        }
-        match &self.idempotency_key {
-            Some(key) => request.idempotency_key(key),
-            None => request,
-        }
     }
 }
 

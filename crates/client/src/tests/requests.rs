@@ -9,7 +9,7 @@ use super::listener::{Listener, json as answer, with_header};
 use super::tokens::verified;
 use crate::{
     BuildError, Client, Environment, Error, ErrorCode, Method, PageRequest, PaymentServiceFilter, PaymentServiceSessionFilter, Request,
-    SessionOptions, SessionStatus,
+    SessionStatus,
 };
 
 const SESSION: &str =
@@ -34,24 +34,21 @@ async fn a_definition_session_is_one_signed_post_of_the_callers_bytes() {
     assert_eq!(heard.body, bytes);
     assert_eq!(heard.header("content-type"), Some("application/json"));
     assert_eq!(heard.header("x-gr4vy-merchant-account-id"), None, "the contract declares no account here");
-    assert_eq!(heard.header("idempotency-key"), None);
     let (_, claims) = verified(heard.header("authorization").unwrap().strip_prefix("Bearer ").unwrap());
     assert_eq!(claims["scopes"], json!(["transactions.write"]));
 }
 
 #[tokio::test]
-async fn a_service_session_names_the_merchant_account() {
+async fn a_session_names_the_merchant_account_by_service_or_when_told_to() {
     let server = Listener::start(vec![answer(200, SESSION), answer(200, SESSION)]).await;
     let client = server.builder().merchant_account("acme").build().unwrap();
     client.payment_services().create_session(service(), &json!({})).await.unwrap();
-    let options = SessionOptions { idempotency_key: Some("order-1".to_owned()), merchant_account: Some("other".to_owned()) };
-    client.payment_services().create_session_with(service(), &json!({}), &options).await.unwrap();
+    client.payment_service_definitions().create_session_for("other", "adyen-ideal", &json!({})).await.unwrap();
 
     let heard = server.heard();
     assert_eq!(heard[0].line, format!("POST /base/payment-services/{SERVICE}/sessions HTTP/1.1"));
     assert_eq!(heard[0].header("x-gr4vy-merchant-account-id"), Some("acme"));
     assert_eq!(heard[1].header("x-gr4vy-merchant-account-id"), Some("other"));
-    assert_eq!(heard[1].header("idempotency-key"), Some("order-1"));
 }
 
 #[tokio::test]
