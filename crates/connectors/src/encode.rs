@@ -43,6 +43,7 @@ pub fn encode(body: &JsonObject, encoding: Encoding, protected: &[Protected]) ->
         seen: HashSet::new(),
         budget: FORM_BYTES_MAX,
         problems: Vec::new(),
+        is_stopped: false,
     };
     if let Some(range) = root(body.bytes()) {
         form.value(range, &Name::default());
@@ -60,6 +61,8 @@ struct Form<'a> {
     seen: HashSet<String>,
     budget: usize,
     problems: Vec<Problem>,
+    /// Over a limit: what is left of the body is not looked at.
+    is_stopped: bool,
 }
 
 /// Where the encoder stands, in three spellings.
@@ -108,14 +111,12 @@ impl Form<'_> {
     fn value(&mut self, range: Range<usize>, name: &Name) {
         let cost = name.encoded.len() + name.pointer.len() + range.len().min(64);
         match self.budget.checked_sub(cost) {
-            Some(left) if self.problems.len() < PROBLEMS_MAX => self.budget = left,
-            Some(_) => return,
+            Some(left) => self.budget = left,
             None => {
-                self.budget = 0;
                 let message = format!("the body is longer than {FORM_BYTES_MAX} bytes once it is written as a form");
-                return if self.problems.is_empty() {
-                    self.problem("", "value_error", message)
-                };
+                self.problems = vec![Problem::body("", "value_error", message)];
+                self.is_stopped = true;
+                return;
             }
         }
         match kind_at(self.bytes, range.start) {
@@ -126,6 +127,9 @@ impl Form<'_> {
                     return self.not_a_scalar(name);
                 }
                 for (index, item) in items.into_iter().enumerate() {
+                    if self.is_stopped {
+                        return;
+                    }
                     self.value(item, &name.child(&index.to_string()));
                 }
             }
@@ -150,6 +154,9 @@ impl Form<'_> {
             return self.not_a_scalar(name);
         }
         for member in members {
+            if self.is_stopped {
+                return;
+            }
             let child = name.child(&member.name);
             if member.name.is_empty() {
                 self.problem(&child.pointer, "value_error", "an empty name means a list once it is written as a form".to_owned());
@@ -183,9 +190,8 @@ impl Form<'_> {
     }
 
     fn problem(&mut self, pointer: &str, kind: &'static str, message: String) {
-        if self.problems.len() < PROBLEMS_MAX {
-            self.problems.push(Problem::body(pointer, kind, message));
-        }
+        self.problems.push(Problem::body(pointer, kind, message));
+        self.is_stopped = self.problems.len() >= PROBLEMS_MAX;
     }
 
     fn text(&self, range: Range<usize>) -> Option<&str> {
