@@ -136,7 +136,9 @@ impl Caller {
             (Some(Verify::Token), Some(token)) => match self.token_request(access, attempt, token) {
                 // A kept token would prove only that the values were right once.
                 Ok((request, base)) => {
-                    match token_call::fetch(self.outbound.clone(), access.clone(), request, base.route, self.deadline(access), attempt.now).await {
+                    match token_call::fetch(self.outbound.clone(), access.clone(), request, base.route, self.deadline(access), attempt.now)
+                        .await
+                    {
                         Ok(_) => Verification::Accepted,
                         Err(failure) => verified_by_token(&failure),
                     }
@@ -161,7 +163,8 @@ impl Caller {
             Ok(base) => base,
             Err(error) => return End::NotRendered(error),
         };
-        let Some(token_call) = trip.access.connector.provider.token.as_ref().filter(|_| token_call::is_needed(trip.access, trip.call)) else {
+        let Some(token_call) = trip.access.connector.provider.token.as_ref().filter(|_| token_call::is_needed(trip.access, trip.call))
+        else {
             return self.send(trip, &base, None).await;
         };
         // Before the token is fetched: what can not be sent with any token needs none.

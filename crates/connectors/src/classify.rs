@@ -1,7 +1,7 @@
 //! Makes a session of an answer. Pure, and the only place that knows which status and body mean which code.
 
-use domain::session::{RecordedFacts, Session, SessionCode, SessionStatus};
 use domain::JsonObject;
+use domain::session::{RecordedFacts, Session, SessionCode, SessionStatus};
 
 use crate::body::remove;
 use crate::facts::{Sources, facts};
@@ -114,7 +114,9 @@ impl Content {
 fn content(call: &Call, answer: &Answer, mask: &Mask) -> Content {
     match &answer.body {
         Ok(bytes) if bytes.is_empty() => Content::Empty,
-        Ok(bytes) => JsonObject::parse(bytes.clone()).ok().and_then(|body| clean(call, body, mask)).map_or(Content::Unusable, Content::Object),
+        Ok(bytes) => {
+            JsonObject::parse(bytes.clone()).ok().and_then(|body| clean(call, body, mask)).map_or(Content::Unusable, Content::Object)
+        }
         Err(BodyFailure::TooLong | BodyFailure::Undecodable) => Content::Unusable,
     }
 }

@@ -208,7 +208,7 @@ mod tests {
             assert_eq!(covered.as_deref(), expected, "{secret} in {json}");
             if let Some(covered) = covered {
                 assert_eq!(covered.len(), json.len());
-                serde_json::from_str::<serde_json::Value>(&covered).unwrap();
+                assert!(domain::JsonObject::parse(covered).is_ok());
             }
         };
         check("sk_test_secret", r#"{"a":"Bearer sk_test_secret!","n":1.0}"#, Some(r#"{"a":"Bearer **************!","n":1.0}"#));

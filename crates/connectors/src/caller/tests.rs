@@ -1,0 +1,338 @@
+use std::collections::BTreeMap;
+
+use testkit::provider::{Options, Provider as Stand, Received, Reply};
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::token_call::read;
+use super::*;
+use crate::fixtures::{call, connector, credentials, in_answer, in_request, literal, named, object, pointer, provider};
+use crate::model::{Auth, Body, Choice, Encoding, Idempotency, JsonTemplate, Name, Part, Provider, RequestLine, Template};
+use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
+
+const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(1_700_000_000_000_000) };
+const STORED: &[(&str, &str)] = &[("id", "client"), ("secret", "a-stored-secret"), ("account", "ShopECOM")];
+
+/// A provider like most: JSON, one header, one injection, an idempotency key.
+fn plain() -> Provider {
+    let mut plain = provider(&["id", "secret", "account", "prefix"]);
+    plain.auth.headers = vec![(http::HeaderName::from_static("x-api-key"), named("secret"))];
+    let mut session = call();
+    session.body.set = vec![(pointer("/account"), JsonTemplate::Text(named("account")))];
+    session.record.reference = vec![in_request("/reference")];
+    session.record.service_id = vec![in_answer("/id")];
+    session.error_code = vec![in_answer("/code")];
+    session.idempotency = Some(Idempotency { header: http::HeaderName::from_static("idempotency-key"), hours: 24 });
+    plain.session = Some(session);
+    let mut verify = call();
+    verify.request = Choice::One(RequestLine { method: http::Method::GET, path: literal("/verify") });
+    plain.verify = Some(Verify::Call(Box::new(verify)));
+    plain
+}
+
+/// The same behind a token.
+fn with_token() -> Provider {
+    let mut provider = plain();
+    provider.auth = Auth { bearer: Some(Template(vec![Part::Name(Name::Token)])), ..Auth::default() };
+    let mut call = call();
+    call.request = Choice::One(RequestLine { method: http::Method::POST, path: literal("/token") });
+    call.auth = Some(Auth { basic: Some((named("id"), named("secret"))), ..Auth::default() });
+    let grant = (pointer("/grant_type"), JsonTemplate::Text(literal("client_credentials")));
+    call.body = Body { encoding: Encoding::Form, set: vec![grant], ..Body::default() };
+    provider.token = Some(TokenCall { call, token: vec![in_answer("/access_token")], expires: vec![in_answer("/expires_in")] });
+    provider.verify = Some(Verify::Token);
+    provider
+}
+
+fn access(provider: Provider, values: &[(&str, &str)]) -> Access {
+    let credentials = credentials(&provider, values);
+    let account = MerchantAccountId::default_account();
+    Access { connector: connector(provider), credentials, service: Uuid::from_u128(1), account }
+}
+
+fn caller(base: &str, allow: &[&str]) -> Caller {
+    let outbound = Outbound::new(OutboundOptions {
+        egress: EgressPolicy { allow: allow.iter().map(|net| net.parse().unwrap()).collect(), allow_http: true },
+        extra_roots: None,
+        connect_timeout: Duration::from_secs(5),
+        call_timeout: Duration::from_secs(20),
+        resolution: Resolution::Fixed(BTreeMap::new()),
+        backoff: Backoff::Fixed(Duration::from_millis(1)),
+    });
+    Caller::new(outbound.unwrap(), Places::new([("service".to_owned(), Url::parse(base).unwrap())], None))
+}
+
+async fn stand() -> (Stand, Caller) {
+    let stand = Stand::start(Options::plain()).await;
+    let caller = caller(&stand.url("/base"), &["127.0.0.0/8"]);
+    (stand, caller)
+}
+
+async fn session(caller: &Caller, access: &Access) -> SessionOutcome {
+    caller.session(access, &ATTEMPT, &object(r#" {"reference":"order-1","n":1.0}"#)).await
+}
+
+fn seen(outcome: &SessionOutcome) -> (Option<SessionCode>, Option<u16>, Delivered) {
+    (outcome.session.code, outcome.session.status_code, outcome.delivered)
+}
+
+#[tokio::test]
+async fn a_session_is_what_the_service_made_of_the_callers_bytes() {
+    let (stand, caller) = stand().await;
+    stand.reply(Reply::json(201, r#"{"id" : "s-1"}"#));
+    let outcome = session(&caller, &access(plain(), STORED)).await;
+    assert_eq!(seen(&outcome), (None, Some(201), Delivered::Yes));
+    assert_eq!(outcome.session.response_body.unwrap().as_str(), r#"{"id" : "s-1"}"#);
+    assert_eq!((outcome.facts.reference.as_deref(), outcome.facts.service_session_id.as_deref()), (Some("order-1"), Some("s-1")));
+    assert!(outcome.service_duration_ms.is_some());
+    let requests = stand.requests();
+    assert_eq!((requests[0].method.as_str(), requests[0].target.as_str()), ("POST", "/base/sessions"));
+    assert_eq!(requests[0].text(), r#" {"reference":"order-1","n":1.0,"account":"ShopECOM"}"#);
+    assert_eq!(requests[0].header("x-api-key"), Some("a-stored-secret"));
+    assert_eq!(requests[0].header("idempotency-key"), Some("00000000-0000-0000-0000-000000000007"));
+}
+
+#[tokio::test]
+async fn failures_of_the_service_are_answers() {
+    let (stand, caller) = stand().await;
+    let access = access(plain(), STORED);
+    stand.reply(Reply::json(422, r#"{"code":"130","echo":"a-stored-secret"}"#));
+    let outcome = session(&caller, &access).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::InvalidServiceRequest), Some(422), Delivered::Yes));
+    assert_eq!(outcome.session.response_body.unwrap().as_str(), r#"{"code":"130","echo":"***************"}"#);
+    assert_eq!(outcome.facts.service_code.as_deref(), Some("130"));
+    stand.reply(Reply::redirect(302, "https://elsewhere.test/"));
+    assert_eq!(seen(&session(&caller, &access).await), (Some(SessionCode::InvalidServiceResponse), Some(302), Delivered::Yes));
+    stand.reply(Reply::json(401, "{}"));
+    assert_eq!(seen(&session(&caller, &access).await), (Some(SessionCode::InvalidServiceCredentials), Some(401), Delivered::Yes));
+    assert_eq!(stand.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn the_services_own_time_limit_ends_a_call() {
+    let (stand, caller) = stand().await;
+    stand.reply(Reply::Never);
+    let slow = [STORED, &[("timeout_ms", "50")]].concat();
+    let outcome = session(&caller, &access(plain(), &slow)).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Unknown));
+    assert_eq!(outcome.facts.reference.as_deref(), Some("order-1"));
+    assert!(outcome.service_duration_ms.unwrap() >= 50);
+}
+
+#[tokio::test]
+async fn what_can_not_or_must_not_be_sent_is_a_configuration_problem() {
+    let guarded = caller("http://127.0.0.1:1/", &[]);
+    let outcome = session(&guarded, &access(plain(), STORED)).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::InvalidServiceConfiguration), None, Delivered::No));
+    assert_eq!(outcome.service_duration_ms, None);
+
+    let (stand, caller) = stand().await;
+    for values in [&[("secret", "two\nlines")][..], &[("mode", "live")], &[("mode", "simulator")]] {
+        for provider in [plain(), with_token()] {
+            let outcome = session(&caller, &access(provider, values)).await;
+            let is_token_call_with_a_line_break = outcome.session.code == Some(SessionCode::InvalidServiceConfiguration);
+            assert!(is_token_call_with_a_line_break, "{values:?} {:?}", outcome.session);
+            assert_eq!((outcome.delivered, outcome.service_duration_ms), (Delivered::No, None));
+        }
+    }
+    assert_eq!(stand.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_body_is_checked_before_anything_is_sent() {
+    let (_stand, caller) = stand().await;
+    let mut provider = with_token();
+    provider.session.as_mut().unwrap().body.refuse = vec![(pointer("/confirm"), "it moves money".into())];
+    let access = access(provider, STORED);
+    let pointers = |text: &str| match caller.check(&access, &object(text)) {
+        Ok(()) => vec![],
+        Err(problems) => problems.into_iter().map(|problem| problem.pointer).collect(),
+    };
+    assert_eq!(pointers(r#"{"account":"other","x":{"a":1,"a":2}}"#), Vec::<String>::new());
+    assert_eq!(pointers(r#"{"confirm":true,"a":1,"a":2}"#), ["/confirm", "/a"]);
+}
+
+// === tokens ===
+
+/// Answers `t1`, `t2`, … to token calls, and to sessions 200 if they carry the token that counts.
+fn with_tokens(stand: &Stand, good: &'static str) {
+    let issued = std::sync::atomic::AtomicUsize::new(0);
+    stand.answer(move |request: &Received| match request.target.as_str() {
+        "/base/token" => {
+            let number = issued.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+            Reply::json(200, &format!(r#"{{"access_token":"t{number}","expires_in":"3600"}}"#))
+        }
+        _ if request.header("authorization") == Some(good) => Reply::json(201, r#"{"id":"s"}"#),
+        _ => Reply::json(401, r#"{"code":"expired"}"#),
+    });
+}
+
+fn targets(stand: &Stand) -> Vec<String> {
+    stand.requests().into_iter().map(|request| request.target).collect()
+}
+
+#[tokio::test]
+async fn a_hundred_sessions_share_one_token_call() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "Bearer t1");
+    let access = access(with_token(), STORED);
+    let mut sessions = JoinSet::new();
+    for _ in 0..100 {
+        let (caller, access) = (caller.clone(), access.clone());
+        sessions.spawn(async move { session(&caller, &access).await.session.status_code });
+    }
+    assert_eq!(sessions.join_all().await, vec![Some(201); 100]);
+    let tokens: Vec<Received> = stand.requests().into_iter().filter(|request| request.target == "/base/token").collect();
+    assert_eq!(tokens.len(), 1);
+    assert_eq!(
+        (tokens[0].text(), tokens[0].header("authorization")),
+        ("grant_type=client_credentials", Some("Basic Y2xpZW50OmEtc3RvcmVkLXNlY3JldA=="))
+    );
+    // Another value of a field is another token.
+    let other = self::access(with_token(), &[("id", "client"), ("secret", "another-secret")]);
+    assert_eq!(session(&caller, &other).await.session.status_code, Some(401));
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "Bearer t2");
+    let access = access(with_token(), STORED);
+    assert_eq!(seen(&session(&caller, &access).await), (None, Some(201), Delivered::Yes));
+    assert_eq!(targets(&stand), ["/base/token", "/base/sessions", "/base/token", "/base/sessions"]);
+    assert_eq!(seen(&session(&caller, &access).await), (None, Some(201), Delivered::Yes));
+    assert_eq!(targets(&stand).len(), 5);
+}
+
+#[tokio::test]
+async fn a_second_refusal_is_the_answer() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "Bearer none");
+    let outcome = session(&caller, &access(with_token(), STORED)).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::InvalidServiceCredentials), Some(401), Delivered::Yes));
+    assert_eq!(outcome.session.response_body.unwrap().as_str(), r#"{"code":"expired"}"#);
+    assert_eq!(targets(&stand).len(), 4);
+}
+
+#[tokio::test]
+async fn a_token_call_that_fails_is_the_sessions_answer_without_a_body() {
+    let (stand, caller) = stand().await;
+    let access = access(with_token(), STORED);
+    let object = r#"{"error":"invalid_client"}"#;
+    for (reply, code, status) in [
+        (Reply::json(400, object), SessionCode::InvalidServiceCredentials, Some(400)),
+        (Reply::json(401, object), SessionCode::InvalidServiceCredentials, Some(401)),
+        (Reply::empty(403), SessionCode::InvalidServiceCredentials, Some(403)),
+        (Reply::json(429, object), SessionCode::ServiceRateLimit, Some(429)),
+        (Reply::json(404, object), SessionCode::InvalidServiceRequest, Some(404)),
+        (Reply::json(503, object), SessionCode::ServiceError, Some(503)),
+        (Reply::json(302, object), SessionCode::InvalidServiceResponse, Some(302)),
+        (Reply::json(200, object), SessionCode::InvalidServiceResponse, Some(200)),
+        (Reply::json(200, "<html>"), SessionCode::InvalidServiceResponse, Some(200)),
+        (Reply::empty(200), SessionCode::InvalidServiceResponse, Some(200)),
+        (Reply::CloseUnanswered, SessionCode::ServiceNetworkError, None),
+    ] {
+        let delivered = if status.is_some() { Delivered::Yes } else { Delivered::Unknown };
+        stand.reply(reply);
+        let outcome = session(&caller, &access).await;
+        assert_eq!(seen(&outcome), (Some(code), status, delivered));
+        assert!(outcome.session.response_body.is_none() && outcome.service_duration_ms.is_some());
+        assert_eq!(outcome.facts.reference.as_deref(), Some("order-1"));
+    }
+    assert!(targets(&stand).iter().all(|target| target == "/base/token"));
+}
+
+#[tokio::test]
+async fn one_limit_holds_for_token_and_session_together() {
+    let (stand, caller) = stand().await;
+    stand.reply(Reply::After(Duration::from_millis(60), Box::new(Reply::json(200, r#"{"access_token":"t1","expires_in":3600}"#))));
+    stand.reply(Reply::Never);
+    let slow = [STORED, &[("timeout_ms", "150")]].concat();
+    let started = Instant::now();
+    let outcome = session(&caller, &access(with_token(), &slow)).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Unknown));
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(150) && took < Duration::from_millis(1500), "{took:?}");
+}
+
+#[test]
+fn lifetimes_are_read_in_every_spelling() {
+    let token_call = with_token().token.unwrap();
+    let lifetime = |expires: &str| {
+        let body = format!(r#"{{"access_token":"t","expires_in":{expires}}}"#);
+        let answer = Answer { status: 200, headers: http::HeaderMap::new(), body: Ok(body.into()) };
+        read(&token_call, &answer, ATTEMPT.now).unwrap().lifetime.map(|lifetime| lifetime.as_secs())
+    };
+    assert_eq!(lifetime("32000"), Some(32_000));
+    assert_eq!(lifetime("\"3600\""), Some(3_600));
+    assert_eq!(lifetime("3600.0"), Some(3_600));
+    assert_eq!(lifetime("1700000600"), Some(600));
+    assert_eq!(lifetime("\"2023-11-14T22:23:20Z\""), Some(600));
+    assert_eq!(lifetime("\"2023-11-14T22:23:20+0000\""), Some(600));
+    assert_eq!(lifetime("\"2023-11-14T23:23:20+01:00\""), Some(600));
+    assert_eq!(lifetime("\"2020-01-01T00:00:00Z\""), Some(0));
+    assert_eq!(lifetime("\"soon\""), None);
+    assert_eq!(lifetime("null"), None);
+    assert_eq!(lifetime("-1"), None);
+}
+
+// === verify ===
+
+#[tokio::test]
+async fn credentials_are_proved_by_the_verify_call() {
+    let (stand, caller) = stand().await;
+    let access = access(plain(), STORED);
+    for (reply, expected) in [
+        (Reply::empty(200), Verification::Accepted),
+        (Reply::empty(401), Verification::Refused),
+        (Reply::empty(403), Verification::Refused),
+        (Reply::empty(404), Verification::NoAnswer),
+        (Reply::empty(500), Verification::NoAnswer),
+        (Reply::ResetUnread, Verification::NoAnswer),
+    ] {
+        if matches!(reply, Reply::ResetUnread) {
+            // A call that only reads is tried again.
+            stand.answer(|_| Reply::CloseUnanswered);
+        } else {
+            stand.reply(reply);
+        }
+        assert_eq!(caller.verify(&access, &ATTEMPT).await, expected);
+    }
+    let first = &stand.requests()[0];
+    assert_eq!((first.method.as_str(), first.target.as_str(), first.body.len()), ("GET", "/base/verify", 0));
+}
+
+#[tokio::test]
+async fn credentials_are_proved_by_a_token_call_of_their_own() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "Bearer t1");
+    let access = access(with_token(), STORED);
+    assert_eq!(session(&caller, &access).await.session.code, None);
+    assert_eq!(caller.verify(&access, &ATTEMPT).await, Verification::Accepted);
+    assert_eq!(targets(&stand).iter().filter(|target| *target == "/base/token").count(), 2);
+    for (status, expected) in [
+        (400, Verification::Refused),
+        (401, Verification::Refused),
+        (403, Verification::Refused),
+        (429, Verification::NoAnswer),
+        (500, Verification::NoAnswer),
+    ] {
+        stand.reply(Reply::json(status, "{}"));
+        assert_eq!(caller.verify(&access, &ATTEMPT).await, expected, "{status}");
+    }
+    let mut unverifiable = plain();
+    unverifiable.verify = None;
+    assert_eq!(caller.verify(&self::access(unverifiable, STORED), &ATTEMPT).await, Verification::NotSupported);
+    assert_eq!(caller.verify(&self::access(plain(), &[("secret", "two\nlines")]), &ATTEMPT).await, Verification::Refused);
+}
+
+#[tokio::test]
+async fn a_session_without_an_idempotency_key_is_never_sent_twice() {
+    let (stand, caller) = stand().await;
+    let mut provider = plain();
+    provider.session.as_mut().unwrap().idempotency = None;
+    stand.answer(|_| Reply::CloseUnanswered);
+    let outcome = session(&caller, &access(provider, STORED)).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Unknown));
+    assert_eq!(stand.requests().len(), 1);
+}

@@ -30,7 +30,11 @@ pub(super) async fn fetch(
     now: Timestamp,
 ) -> Result<Fetched, TokenFailure> {
     let Some(token_call) = &access.connector.provider.token else {
-        return Err(TokenFailure { code: SessionCode::InvalidServiceConfiguration, status_code: None, delivered: domain::session::Delivered::No });
+        return Err(TokenFailure {
+            code: SessionCode::InvalidServiceConfiguration,
+            status_code: None,
+            delivered: domain::session::Delivered::No,
+        });
     };
     let Exchange { delivered, result, .. } = outbound.send(&request, &route, deadline, resend(&token_call.call, &request, false)).await;
     match result {

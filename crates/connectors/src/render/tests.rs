@@ -8,7 +8,8 @@ use super::*;
 use crate::fixtures::{call, connector, credentials, literal, named, object, pointer, provider};
 use crate::model::{Body, Choice, Encoding, Hosts, Idempotency, JsonTemplate, Name, Part, Provider, RequestLine, Selector};
 
-const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001)), now: Timestamp::from_micros(0) };
+const ATTEMPT: Attempt =
+    Attempt { id: SessionRecordId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001)), now: Timestamp::from_micros(0) };
 
 fn base() -> Base {
     Base { url: "https://sandbox.service.test/v1".into(), route: Route::Guarded }
@@ -34,12 +35,15 @@ fn a_plain_call_carries_the_callers_bytes_and_nothing_of_us_but_our_name() {
     assert_eq!(request.body, " {\"a\":1.0}");
     let mut headers: Vec<String> = request.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     headers.sort();
-    assert_eq!(headers, [
-        "accept: application/json".to_owned(),
-        "content-type: application/json".to_owned(),
-        "idempotency-key: 01920000-0000-7000-8000-000000000001".to_owned(),
-        format!("user-agent: tollhouse/{}", env!("CARGO_PKG_VERSION")),
-    ]);
+    assert_eq!(
+        headers,
+        [
+            "accept: application/json".to_owned(),
+            "content-type: application/json".to_owned(),
+            "idempotency-key: 01920000-0000-7000-8000-000000000001".to_owned(),
+            format!("user-agent: tollhouse/{}", env!("CARGO_PKG_VERSION")),
+        ]
+    );
 }
 
 #[test]
@@ -64,7 +68,10 @@ fn credentials_go_into_headers_and_are_marked_sensitive() {
     let request = rendered(provider.clone(), &own, &values, "{}").unwrap();
     assert_eq!((header(&request, "authorization"), header(&request, "x-key")), (Some("Bearer t0ken"), None));
 
-    assert_eq!(rendered(provider.clone(), &call(), &[("user", "a:b"), ("secret", "c")], "{}").unwrap_err(), RenderError::Value(FillError::Colon));
+    assert_eq!(
+        rendered(provider.clone(), &call(), &[("user", "a:b"), ("secret", "c")], "{}").unwrap_err(),
+        RenderError::Value(FillError::Colon)
+    );
     let split = [("user", "a"), ("secret", "c\r\nx-evil: 1")];
     assert_eq!(rendered(provider, &call(), &split, "{}").unwrap_err(), RenderError::Value(FillError::Control));
 }
@@ -87,7 +94,8 @@ fn the_method_picks_the_request_line() {
 fn values_in_a_path_stay_one_segment() {
     let check = |value: &str, expected: Result<&str, RenderError>| {
         let mut call = call();
-        let path = Template(vec![Part::Text("/merchants/".into()), Part::Name(Name::Field("id".into())), Part::Text("/sessions?v=1".into())]);
+        let path =
+            Template(vec![Part::Text("/merchants/".into()), Part::Name(Name::Field("id".into())), Part::Text("/sessions?v=1".into())]);
         call.request = Choice::One(RequestLine { method: http::Method::POST, path });
         let url = rendered(provider(&["id"]), &call, &[("id", value)], "{}").map(|request| request.url.to_string());
         assert_eq!(url, expected.map(|path| format!("https://sandbox.service.test/v1{path}")), "{value}");
@@ -103,7 +111,8 @@ fn values_in_a_path_stay_one_segment() {
 fn forms_are_sent_as_forms() {
     let mut call = call();
     let code = JsonTemplate::Text(literal("card"));
-    call.body = Body { encoding: Encoding::FormBrackets, default: vec![(pointer("/types"), JsonTemplate::List(vec![code]))], ..Body::default() };
+    call.body =
+        Body { encoding: Encoding::FormBrackets, default: vec![(pointer("/types"), JsonTemplate::List(vec![code]))], ..Body::default() };
     let request = rendered(provider(&[]), &call, &[], r#"{"amount":10.00,"m":{"o":"1 2"}}"#).unwrap();
     assert_eq!(request.body, "amount=10.00&m[o]=1%202&types[0]=card");
     assert_eq!(header(&request, "content-type"), Some("application/x-www-form-urlencoded"));
@@ -170,7 +179,12 @@ fn a_host_from_a_value_can_not_leave_its_suffix() {
         assert_eq!(found, expected.map(str::to_owned), "{value}{end}");
     };
     let own = &["-checkout-live.service.test"];
-    check("-checkout-live.service.test/checkout/v71", own, "1797a841fbb37ca7-Shop", Ok("https://1797a841fbb37ca7-shop-checkout-live.service.test/checkout/v71"));
+    check(
+        "-checkout-live.service.test/checkout/v71",
+        own,
+        "1797a841fbb37ca7-Shop",
+        Ok("https://1797a841fbb37ca7-shop-checkout-live.service.test/checkout/v71"),
+    );
     check("-checkout-live.service.test", own, "evil.test/", Err(RenderError::Value(FillError::HostLabel)));
     check("-checkout-live.service.test", own, "evil.test", Err(RenderError::Value(FillError::HostLabel)));
     check("-checkout-live.other.test", own, "shop", Err(RenderError::Suffix));
