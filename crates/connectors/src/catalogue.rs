@@ -186,7 +186,10 @@ fn files_of(extra: &[PathBuf], diagnostics: &mut Vec<Diagnostic>) -> Vec<PathBuf
         let mut found: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "toml") && path.is_file()).collect();
         found.sort();
         if found.len() > FILES_MAX {
-            diagnostics.push(Diagnostic::whole_file(&path.display().to_string(), format!("more than {FILES_MAX} definition files: the rest is left out")));
+            diagnostics.push(Diagnostic::whole_file(
+                &path.display().to_string(),
+                format!("more than {FILES_MAX} definition files: the rest is left out"),
+            ));
             found.truncate(FILES_MAX);
         }
         files.extend(found);
@@ -285,3 +288,6 @@ fn collect<'p>(template: &'p Template, fields: &mut BTreeSet<&'p str>) {
         Part::Text(_) | Part::Name(_) => None,
     }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use domain::Secret;
 use domain::definition::FieldFormat;
 
 use crate::catalogue::Connector;
+use crate::format::nearest::nearest;
 use crate::model::{Field, Provider, Required};
 
 /// Key of the field that says which of a provider's hosts is called.
@@ -19,6 +20,9 @@ pub const TIMEOUT_MS: &str = "timeout_ms";
 pub const TIMEOUT_MS_MAX: u64 = 30_000;
 /// Longest value of a field: room for a certificate chain, not for an upload.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// How much of an unknown key comes back in a message.
+const KEY_SHOWN_MAX: usize = 50;
 
 /// Which payment services this server may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +157,8 @@ impl fmt::Debug for Credentials {
 /// Everything that is wrong with the values of a payment service: the sent ones in their order, then what is missing.
 pub fn check(connector: &Connector, values: &[(String, String)], rules: &FieldRules) -> Vec<FieldProblem> {
     let provider = &connector.provider;
-    let mode = values.iter().rev().find(|(key, value)| key == MODE && !value.is_empty()).map_or("sandbox", |(_, value)| value.as_str());
-    let mode = Mode::parse(mode);
+    let sent_mode = values.iter().find(|(key, value)| key == MODE && !value.is_empty());
+    let mode = sent_mode.map_or(Some(Mode::Sandbox), |(_, value)| Mode::parse(value));
     let mut problems = Vec::new();
     for (index, (key, value)) in values.iter().enumerate() {
         let wrong = match provider.fields.iter().find(|field| &field.key == key) {
@@ -163,11 +167,18 @@ pub fn check(connector: &Connector, values: &[(String, String)], rules: &FieldRu
                 Some(("conflict", format!("`{key}` is there more than once")))
             }
             Some(_) if value.is_empty() => None,
+            Some(_) if key == MODE => wrong_mode(provider, mode, rules),
             Some(field) => wrong_value(field, value, mode, rules),
         };
         if let Some((kind, message)) = wrong {
             problems.push(FieldProblem { index: Some(index), key: key.clone(), message, kind });
         }
+    }
+    if sent_mode.is_none()
+        && let Some((kind, message)) = wrong_mode(provider, mode, rules)
+    {
+        let index = values.iter().position(|(key, _)| key == MODE);
+        problems.push(FieldProblem { index, key: MODE.to_owned(), message, kind });
     }
     problems.extend(missing(provider, values, mode));
     problems
@@ -175,7 +186,10 @@ pub fn check(connector: &Connector, values: &[(String, String)], rules: &FieldRu
 
 fn unknown_key(provider: &Provider, key: &str) -> (&'static str, String) {
     let known: Vec<&str> = provider.fields.iter().map(|field| field.key.as_str()).collect();
-    ("value_error", format!("`{}` is no field of this payment service; its fields are {}", key.escape_debug(), known.join(", ")))
+    let near = nearest(key, known.iter().copied()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    // What was sent as a key may be a value in the wrong place, so little of it comes back.
+    let shown: String = key.chars().take(KEY_SHOWN_MAX).collect();
+    ("value_error", format!("`{}` is no field of this payment service; its fields are {}{near}", shown.escape_debug(), known.join(", ")))
 }
 
 fn missing(provider: &Provider, values: &[(String, String)], mode: Option<Mode>) -> Vec<FieldProblem> {
@@ -206,9 +220,6 @@ fn wrong_value(field: &Field, value: &str, mode: Option<Mode>, rules: &FieldRule
     if value.len() > VALUE_BYTES_MAX {
         return Some(("string_too_long", format!("`{key}` is longer than {VALUE_BYTES_MAX} bytes")));
     }
-    if key == MODE {
-        return wrong_mode(mode, rules);
-    }
     if key == TIMEOUT_MS {
         let message = || ("value_error", format!("`{key}` is a whole number of milliseconds from 1 to {TIMEOUT_MS_MAX}"));
         return parse_timeout(value).is_none().then(message);
@@ -227,11 +238,14 @@ fn wrong_value(field: &Field, value: &str, mode: Option<Mode>, rules: &FieldRule
     wrong_prefix(field, value, mode, rules.environment).or_else(|| wrong_format(field, value))
 }
 
-fn wrong_mode(mode: Option<Mode>, rules: &FieldRules) -> Option<(&'static str, String)> {
+fn wrong_mode(provider: &Provider, mode: Option<Mode>, rules: &FieldRules) -> Option<(&'static str, String)> {
     let allowed = if rules.simulators { "sandbox, live, simulator" } else { "sandbox, live" };
     match mode {
         None => Some(("value_error", format!("`mode` is one of {allowed}"))),
         Some(Mode::Simulator) if !rules.simulators => Some(("value_error", format!("simulators are off here: `mode` is one of {allowed}"))),
+        Some(Mode::Live) if provider.simulator_only => {
+            Some(("value_error", "this payment service exists only in the simulator: `mode` can not be `live`".to_owned()))
+        }
         Some(Mode::Live) if rules.environment == Some(Environment::Sandbox) => {
             Some(("value_error", "this server is for the sandbox: `mode` can not be `live`".to_owned()))
         }
@@ -247,14 +261,14 @@ fn wrong_prefix(field: &Field, value: &str, mode: Option<Mode>, environment: Opt
     let begins = |with: &[String]| with.iter().any(|prefix| value.starts_with(prefix.as_str()));
     let message = |what: &str, prefixes: &[String]| Some(("value_error", format!("`{}` {what} {}", field.key, prefixes.join(" or "))));
     match mode {
+        _ if environment == Some(Environment::Sandbox) && begins(&field.prefix_live) => {
+            Some(("value_error", format!("`{}` is a live key and this server is for the sandbox", field.key)))
+        }
         Some(Mode::Sandbox) if !field.prefix_sandbox.is_empty() && !begins(&field.prefix_sandbox) => {
             message("of the sandbox begins with", &field.prefix_sandbox)
         }
         Some(Mode::Live) if !field.prefix_live.is_empty() && !begins(&field.prefix_live) => {
             message("for live payments begins with", &field.prefix_live)
-        }
-        _ if environment == Some(Environment::Sandbox) && begins(&field.prefix_live) => {
-            message("is a live key and this server is for the sandbox, where it begins with", &field.prefix_sandbox)
         }
         Some(Mode::Sandbox | Mode::Live | Mode::Simulator) | None => None,
     }
@@ -281,3 +295,6 @@ fn parse_timeout(value: &str) -> Option<u64> {
     let plain = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| value.parse().ok()).flatten().filter(|ms| (1..=TIMEOUT_MS_MAX).contains(ms))
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod provider;
 mod reader;
 mod report;
 mod simulator;
+mod skeleton;
 mod success;
 mod template;
 
@@ -26,6 +27,7 @@ use toml::de::DeTable;
 use crate::model::Provider;
 use reader::Table;
 use report::Report;
+pub use skeleton::{skeleton, skeleton_id};
 
 /// Largest definition file: several times the longest shipped one, and small enough that reading any file stays cheap.
 pub const FILE_BYTES_MAX: usize = 64 * 1024;
@@ -65,7 +67,7 @@ impl fmt::Display for Diagnostic {
 /// Reads one definition file. All mistakes come back together, in the order of the file.
 pub fn parse(text: &str, file_name: &str) -> Result<Provider, Vec<Diagnostic>> {
     if text.len() > FILE_BYTES_MAX {
-        let message = format!("the file has {} bytes; a definition has at most {FILE_BYTES_MAX}", text.len());
+        let message = format!("the file has more than {FILE_BYTES_MAX} bytes; no definition is longer");
         return Err(vec![Diagnostic::whole_file(file_name, message)]);
     }
     let report = Report::new(file_name, text);

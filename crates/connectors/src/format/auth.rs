@@ -51,7 +51,7 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth
     if named && (basic.is_some() || bearer.is_some()) {
         table.wrong(format!("`{}` has a header Authorization beside `basic` or `bearer`", node.path()));
     }
-    if basic.is_none() && bearer.is_none() && headers_node.is_none() {
+    if !(table.has("basic") || table.has("bearer") || table.has("headers")) {
         table.wrong(format!("`{}` is empty", node.path()));
     }
     table.finish();

@@ -122,7 +122,8 @@ fn request_line(node: &Node<'_>, cx: &Context<'_>) -> Option<RequestLine> {
     };
     let (word, path) = first.split_once(' ').unwrap_or((first.as_str(), ""));
     if !METHODS.contains(&word) {
-        let message = format!("`{}` must be a method and a path, such as `POST /v1/sessions`; methods: {}", node.path(), METHODS.join(", "));
+        let message =
+            format!("`{}` must be a method and a path, such as `POST /v1/sessions`; methods: {}", node.path(), METHODS.join(", "));
         cx.report.add_name(node.at(), message, word, METHODS);
         return None;
     }

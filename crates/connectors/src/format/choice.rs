@@ -33,7 +33,8 @@ pub(super) fn choice<'a, T>(
     let keys = keys_of(&selector, cx);
     for line in table.entries().into_iter().filter(|line| line.key() != "by" && line.key() != "else") {
         if keys.iter().all(|key| key != line.key()) {
-            let message = format!("`{}` is no value of `{}`; allowed: {}, else", shown(line.key()), by.text().unwrap_or_default(), keys.join(", "));
+            let message =
+                format!("`{}` is no value of `{}`; allowed: {}, else", shown(line.key()), by.text().unwrap_or_default(), keys.join(", "));
             cx.report.add_name(line.key_at(), message, line.key(), keys.iter().map(String::as_str).chain(["else"]));
         }
         match read(&line) {

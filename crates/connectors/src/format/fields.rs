@@ -26,7 +26,8 @@ pub(super) fn read(node: &Node<'_>) -> Vec<Field> {
 /// Adds the two fields that every definition has.
 pub(super) fn with_implicit(mut fields: Vec<Field>) -> Vec<Field> {
     let modes = [Mode::Sandbox, Mode::Live, Mode::Simulator].map(|mode| mode.as_str().to_owned());
-    let mode = Field { choices: modes.to_vec(), default: Some(Mode::Sandbox.as_str().to_owned()), ..plain(MODE, "Mode", FieldFormat::Text) };
+    let mode =
+        Field { choices: modes.to_vec(), default: Some(Mode::Sandbox.as_str().to_owned()), ..plain(MODE, "Mode", FieldFormat::Text) };
     fields.push(mode);
     fields.push(plain(TIMEOUT_MS, "Time limit of a call in milliseconds", FieldFormat::Number));
     fields
@@ -71,18 +72,8 @@ fn field(entry: &Node<'_>) -> Option<Field> {
     let (prefix_sandbox, prefix_live) = table.get("prefix").map(|node| prefixes(&node)).unwrap_or_default();
     let (format, base64) = table.get("format").map_or((FieldFormat::Text, false), |node| format(&node));
     let renamed_from = table.get("renamed_from").and_then(|node| node.line(50)).map(str::to_owned);
-    let mut field = Field {
-        secret,
-        find,
-        required,
-        choices,
-        pattern,
-        prefix_sandbox,
-        prefix_live,
-        base64,
-        renamed_from,
-        ..plain(key, &label, format)
-    };
+    let mut field =
+        Field { secret, find, required, choices, pattern, prefix_sandbox, prefix_live, base64, renamed_from, ..plain(key, &label, format) };
     if let Some(node) = table.get("default") {
         field.default = default(&node, &field);
     }
@@ -139,7 +130,9 @@ fn prefixes(node: &Node<'_>) -> (Vec<String>, Vec<String>) {
     let Some(table) = node.table() else { return (Vec::new(), Vec::new()) };
     let sandbox = table.get("sandbox").map(|node| lines(&node)).unwrap_or_default();
     let live = table.get("live").map(|node| lines(&node)).unwrap_or_default();
-    if let Some(both) = sandbox.iter().find(|one| live.iter().any(|other| one.starts_with(other.as_str()) || other.starts_with(one.as_str()))) {
+    if let Some(both) =
+        sandbox.iter().find(|one| live.iter().any(|other| one.starts_with(other.as_str()) || other.starts_with(one.as_str())))
+    {
         table.wrong(format!("`{}` does not tell the sandbox from live payments", shown(both)));
     }
     table.finish();

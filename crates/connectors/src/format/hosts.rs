@@ -89,7 +89,9 @@ fn check_address(node: &Node<'_>, text: &str) {
     }
     match url.host() {
         Some(Host::Domain(domain)) if domain.contains('.') => {}
-        Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) | None => wrong.push("it must name a public host, not an address or a single label"),
+        Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) | None => {
+            wrong.push("it must name a public host, not an address or a single label")
+        }
     }
     if url.port().is_some() || !url.username().is_empty() || url.password().is_some() {
         wrong.push("it must have neither port nor user");
@@ -121,9 +123,10 @@ fn check_pattern(node: &Node<'_>, cx: &Context<'_>, key: &str) {
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || PATTERN_SIGNS.contains(&b)) && !text.contains("(?");
     // Signs between brackets are themselves, and ranges may hold anything: both show when tried.
     let others = (0_u8..=127).map(char::from).filter(|c| !c.is_ascii_alphanumeric() && *c != '-');
-    let escapes = others.into_iter().any(|c| [format!("{c}"), format!("a{c}"), format!("{c}a"), format!("a{c}a")].iter().any(|v| pattern.is_match(v)));
+    let escapes = others
+        .into_iter()
+        .any(|c| [format!("{c}"), format!("a{c}"), format!("{c}a"), format!("a{c}a")].iter().any(|v| pattern.is_match(v)));
     if !plain || escapes {
         node.wrong(format!("the pattern of `{key}` must allow letters, digits and dashes only, written plainly such as [A-Za-z0-9-]+: its value is part of a host"));
     }
 }
-

@@ -32,7 +32,8 @@ pub(super) fn check_object(node: &Node<'_>, text: &str, origin: impl Fn(usize) -
         }
     }
     if let Some((at, name)) = root(text.as_bytes()).and_then(|range| repeated(text.as_bytes(), range.start)) {
-        node.report().add(node.offset(origin(at)), format!("the member `{name}` is there twice: payment services differ on which one wins"));
+        node.report()
+            .add(node.offset(origin(at)), format!("the member `{name}` is there twice: payment services differ on which one wins"));
         return None;
     }
     Some(value)

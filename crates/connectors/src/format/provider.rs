@@ -43,13 +43,14 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let methods = root.require("methods").map(|node| methods::read(&node, &id)).unwrap_or_default();
     let fields = root.get("fields").map(|node| fields::read(&node)).unwrap_or_default();
     let calls = root.get("call").and_then(|node| node.table());
-    let has_token = calls.as_ref().is_some_and(|calls| calls.has("token"));
+    let has = |key| calls.as_ref().is_some_and(|calls: &Table<'_>| calls.has(key));
+    let (has_token, has_session) = (has("token"), has("session"));
     let cx = Context { report, fields: fields::with_implicit(fields), methods, has_token };
     let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
     let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or_default();
     let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
-    let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref(), id.as_str()));
-    check_whole(&root, &cx, simulator_only, &calls);
+    let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref()));
+    check_whole(&root, &cx, simulator_only, has_session);
     root.finish();
     let Calls { session, verify, token } = calls;
     let session = session.map(|session| session.call);
@@ -74,12 +75,15 @@ fn read_calls(calls: Table<'_>, cx: &Context<'_>, auth: &Auth) -> Calls {
 }
 
 /// What no single section can know.
-fn check_whole(root: &Table<'_>, cx: &Context<'_>, simulator_only: bool, calls: &Calls) {
+fn check_whole(root: &Table<'_>, cx: &Context<'_>, simulator_only: bool, has_session: bool) {
     if !simulator_only && !root.has("hosts") {
         root.wrong("there is no `[hosts]`: say where the payment service lives, or `simulator_only = true`");
     }
-    if calls.session.is_some() && !root.has("simulator") {
+    if has_session && !root.has("simulator") {
         root.wrong("there is no `[simulator]`: a file that creates sessions says how they are played offline");
+    }
+    if let Some(simulator) = root.get("simulator").filter(|_| !has_session) {
+        simulator.wrong_key("there is no `[call.session]`, so there is nothing to play: leave `[simulator]` out");
     }
     let known = |key: &str| cx.fields.iter().any(|field| field.key == key);
     for field in cx.fields.iter().filter(|field| field.renamed_from.as_deref().is_some_and(known)) {

@@ -98,7 +98,10 @@ impl<'a> Node<'a> {
         };
         let raw = self.report.slice(self.span.clone());
         if let Some(index) = raw.find('\r') {
-            self.report.add(self.span.start + index, "a carriage return in a string would reach the payment service: save the file with plain line feeds");
+            self.report.add(
+                self.span.start + index,
+                "a carriage return in a string would reach the payment service: save the file with plain line feeds",
+            );
             return None;
         }
         Some(text)
@@ -203,7 +206,10 @@ impl<'a> Table<'a> {
 
     /// The value of a key, which is known from here on.
     pub(super) fn get(&self, key: &'static str) -> Option<Node<'a>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.table.get_key_value(key).map(|(key, value)| self.node(key, value))
     }
 
@@ -227,7 +233,6 @@ impl<'a> Table<'a> {
         entries.sort_by_key(|entry| entry.key_at);
         entries
     }
-
 
     /// Notes a mistake of the table as a whole.
     pub(super) fn wrong(&self, message: impl Into<String>) {
@@ -271,7 +276,9 @@ pub(super) fn pointer(report: &Report<'_>, at: usize, text: &str) -> Option<Poin
     let parsed = Pointer::parse(text).filter(|pointer| !pointer.tokens().is_empty());
     if parsed.is_none() {
         let name = shown(text);
-        let message = format!("`{name}` is no JSON pointer to a member; it must look like `/amount/value`, with `~1` for `/` and `~0` for `~` in names");
+        let message = format!(
+            "`{name}` is no JSON pointer to a member; it must look like `/amount/value`, with `~1` for `/` and `~0` for `~` in names"
+        );
         report.add(at, message);
     }
     parsed

@@ -49,6 +49,10 @@ impl<'a> Report<'a> {
 
     fn push(&self, at: usize, message: String, suggestion: Option<String>) {
         let mut found = self.found.borrow_mut();
+        // One mistake may be met on several ways: by every method, for example.
+        if found.iter().any(|earlier| earlier.at == at && earlier.message == message) {
+            return;
+        }
         if found.len() < FOUND_MAX {
             found.push(Found { at, message, suggestion });
         } else if found.len() == FOUND_MAX {

@@ -16,7 +16,7 @@ use crate::model::{Call, Choice, Method, Simulator, Template};
 /// The name of a refusal without a status of its own.
 const CREDENTIALS: &str = "credentials";
 
-pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>, provider: &str) -> Option<Simulator> {
+pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> Option<Simulator> {
     let table = node.table()?;
     let first_run = table.get("first_run").and_then(|node| {
         let words: Vec<&str> = cx.methods.iter().map(|method| method.key.as_str()).collect();
@@ -26,10 +26,6 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>, pr
     let example = table.require("example");
     let answer = table.require("answer");
     let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx)).unwrap_or_default();
-    let Some(session) = session else {
-        table.wrong(format!("`{provider}` creates no sessions, so there is nothing to play: leave `[simulator]` out"));
-        return None;
-    };
     let requires = match &requires {
         Some(node) => choice(node, cx, Pickers::Method, |node| {
             Some(node.list()?.iter().filter_map(|item| Some((item.at(), item.pointer()?))).collect::<Vec<_>>())
@@ -37,16 +33,27 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>, pr
         None => Some(Choice::One(Vec::new())),
     };
     let examples = example.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), json_object(node)?))));
-    let answers = answer.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), template(node, cx, Allowed::SIMULATOR)?))));
-    let (requires, examples, answers) = (requires?, examples?, answers?);
+    let answers =
+        answer.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), template(node, cx, Allowed::SIMULATOR)?))));
+    table.finish();
+    // Without a session that could be read there is nothing to prove the examples against.
+    let (session, requires, examples, answers) = (session?, requires?, examples?, answers?);
+    let mut proved = Vec::new();
     for method in cx.methods.iter().filter(|method| method.sessions) {
-        let (Some((node, example)), Some(required), Some((answer, _))) = (for_method(&examples, method), for_method(&requires, method), for_method(&answers, method)) else {
+        let (Some((node, example)), Some(required), Some((answer, _))) =
+            (for_method(&examples, method), for_method(&requires, method), for_method(&answers, method))
+        else {
             continue;
         };
+        // Methods share their lines: each combination is proved once.
+        let combination = (node.at(), answer.at(), std::ptr::from_ref(required));
+        if proved.contains(&combination) {
+            continue;
+        }
+        proved.push(combination);
         check_example(cx, session, method, (node, example), required);
         check_answer(answer, &finished_body(&session.call, example));
     }
-    table.finish();
     Some(Simulator {
         requires: map(requires, |pointers| pointers.into_iter().map(|(_, pointer)| pointer).collect()),
         example: map(examples, |(node, _)| node.text().unwrap_or_default().to_owned()),
@@ -64,9 +71,11 @@ fn for_method<'c, T>(choice: &'c Choice<T>, method: &Method) -> Option<&'c T> {
 fn map<T, U>(choice: Choice<T>, with: impl Fn(T) -> U) -> Choice<U> {
     match choice {
         Choice::One(value) => Choice::One(with(value)),
-        Choice::By { selector, cases, otherwise } => {
-            Choice::By { selector, cases: cases.into_iter().map(|(key, value)| (key, with(value))).collect(), otherwise: otherwise.map(with) }
-        }
+        Choice::By { selector, cases, otherwise } => Choice::By {
+            selector,
+            cases: cases.into_iter().map(|(key, value)| (key, with(value))).collect(),
+            otherwise: otherwise.map(with),
+        },
     }
 }
 
@@ -150,7 +159,10 @@ fn refusals(node: &Node<'_>, cx: &Context<'_>) -> (BTreeMap<u16, Template>, Opti
                 refusals.insert(status, template);
             }
             None => {
-                let message = format!("`{}` is no status from 200 to 599; `{CREDENTIALS}` stands for wrong credentials at a success status", shown(key));
+                let message = format!(
+                    "`{}` is no status from 200 to 599; `{CREDENTIALS}` stands for wrong credentials at a success status",
+                    shown(key)
+                );
                 cx.report.add_name(entry.key_at(), message, key, [CREDENTIALS]);
             }
         }

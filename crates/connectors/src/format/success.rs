@@ -37,7 +37,11 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Success {
 
 fn statuses(node: &Node<'_>, kind: Kind) -> Vec<u16> {
     let mut statuses = Vec::new();
-    for item in node.list().unwrap_or_default() {
+    let items = node.list().unwrap_or_default();
+    if items.is_empty() && node.value().is_array() {
+        node.wrong(format!("`{}` names no status", node.path()));
+    }
+    for item in items {
         let Some(status) = item.whole(100..=599).and_then(|status| u16::try_from(status).ok()) else { continue };
         match kind {
             Kind::Session | Kind::Token if !(200..=299).contains(&status) => {
@@ -55,9 +59,6 @@ fn statuses(node: &Node<'_>, kind: Kind) -> Vec<u16> {
             item.wrong(format!("{status} is there twice"));
         }
         statuses.push(status);
-    }
-    if statuses.is_empty() && node.value().is_array() {
-        node.wrong(format!("`{}` names no status", node.path()));
     }
     statuses
 }

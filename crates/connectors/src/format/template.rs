@@ -101,7 +101,9 @@ pub(super) fn line_template(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed)
 pub(super) fn json_template(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed) -> Option<JsonTemplate> {
     match node.value() {
         DeValue::String(_) => template(node, cx, allowed).map(JsonTemplate::Text),
-        DeValue::Integer(integer) if integer.radix() == 10 => Some(JsonTemplate::Literal(integer.as_str().trim_start_matches('+').to_owned())),
+        DeValue::Integer(integer) if integer.radix() == 10 => {
+            Some(JsonTemplate::Literal(integer.as_str().trim_start_matches('+').to_owned()))
+        }
         DeValue::Float(float) if serde_json::from_str::<serde_json::Number>(float.as_str()).is_ok() => {
             Some(JsonTemplate::Literal(float.as_str().to_owned()))
         }
