@@ -1,1 +1,93 @@
 //! The wire: router, extractors, wire types, errors to responses, OpenAPI.
+//!
+//! An operation is a file under `routes/`: what it declares about itself, its handler, and what it reads from a body. The declaration makes the route, the check of the caller's scope and the entry in our OpenAPI document, so that the three can not disagree. `error` is the only file with status codes, `wire` the only place that derives serde, and handlers are named after the contract's operation ids.
+
+mod error;
+mod extract;
+mod gate;
+mod observe;
+mod openapi;
+mod query;
+mod reader;
+mod routes;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::routing::get;
+use engine::Engine;
+
+pub use openapi::openapi;
+
+/// The address of the peer of a connection. The accept loop puts it into each request's extensions; nothing that a client writes about itself is believed.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// What the composition decides about the router.
+#[derive(Clone, Debug)]
+pub struct ApiOptions {
+    /// Set once, when the process begins to stop.
+    pub draining: Draining,
+}
+
+/// Whether the process is stopping, shared between whoever stops it and `/readyz`.
+#[derive(Clone, Debug, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) draining: Draining,
+}
+
+// === impl Draining ===
+
+impl Draining {
+    /// From here on the process wants no new traffic.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has begun.
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The public router: every operation, health, and our own shape for everything else.
+pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
+    let app = App { engine, draining: options.draining };
+    let routed = routes::operations().into_iter().fold(health_routes(), |router, route| {
+        let gate = gate::Gate { app: app.clone(), permission: route.operation.permission };
+        // Only the operation itself is behind the gate: a method that a path does not have says so to anybody.
+        let guarded = route.handler.route_layer(axum::middleware::from_fn_with_state(gate, gate::authorize));
+        router.route(route.operation.path, guarded)
+    });
+    finish(routed, app)
+}
+
+/// `/healthz` and `/readyz` alone, for a listener that is not public.
+pub fn health_router(engine: Arc<Engine>, options: ApiOptions) -> Router {
+    finish(health_routes(), App { engine, draining: options.draining })
+}
+
+fn health_routes() -> Router<App> {
+    Router::new().route("/healthz", get(routes::health::live)).route("/readyz", get(routes::health::ready))
+}
+
+fn finish(router: Router<App>, app: App) -> Router {
+    router
+        .fallback(routes::unknown_path)
+        .method_not_allowed_fallback(routes::unknown_method)
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(observe::panicked))
+        // Outside the panics, so that their answers carry a request id too.
+        .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Session records, our own extension.
+
+pub(crate) mod get;
+pub(crate) mod list;

@@ -1,0 +1,79 @@
+//! `GET /payment-service-sessions`, our own extension: what became of sessions, newest first.
+
+use axum::extract::State;
+use domain::{
+    DefinitionId, PaymentServiceId, Permission, SessionRecordId,
+    session::{SessionCode, SessionStatus},
+};
+use engine::session_records::{self, Filter};
+use http::Method;
+
+use crate::App;
+use crate::error::{self, Answer, Success};
+use crate::extract::Tenant;
+use crate::openapi::operation::{Account, Body, CURSOR, LIMIT, Operation, QueryParameter, SESSION_STATUS, id, moment, text};
+use crate::query::{Query, Sorted};
+use crate::reader::Problems;
+use crate::routes::Route;
+use crate::wire::list::WireList;
+use crate::wire::session_record::WireSessionRecord;
+
+/// `list_payment_service_sessions`.
+pub(crate) fn operation() -> Route {
+    Route::new(
+        Operation {
+            method: Method::GET,
+            path: "/payment-service-sessions",
+            id: "list_payment_service_sessions",
+            tag: "Payment service sessions",
+            summary: "List the records of sessions",
+            permission: Permission::named("transactions.read"),
+            account: Account::Declared,
+            query: &PARAMETERS,
+            body: Body::None,
+            success: Success::Ok("PaymentServiceSessionRecords"),
+        },
+        list_payment_service_sessions,
+    )
+}
+
+const PARAMETERS: [QueryParameter; 13] = [
+    CURSOR,
+    LIMIT,
+    id("id", "Only this record."),
+    id("payment_service_id", "Only sessions with this payment service."),
+    text("payment_service_definition_id", "Only sessions with services of this definition."),
+    text("reference", "Only sessions with this reference of the merchant."),
+    text("service_session_id", "Only the session that the payment service calls so."),
+    text("support_id", "Only the session that the payment service's support calls so."),
+    text("request_id", "Only the session that was asked for with this request."),
+    SESSION_STATUS,
+    text("code", "Only sessions that failed with this code."),
+    moment("created_at_gte", "Only sessions from this moment on."),
+    moment("created_at_lte", "Only sessions up to this moment."),
+];
+
+async fn list_payment_service_sessions(State(app): State<App>, tenant: Tenant, query: Query) -> Answer {
+    let mut problems = Problems::default();
+    let page = query.page(&mut problems, Sorted::ByTime);
+    let filter = read(&mut problems, &query);
+    problems.check()?;
+    let found = session_records::list(&app.engine, &tenant.scope, &page, &filter).await?;
+    error::ok(&WireList::of(found, &page, WireSessionRecord::of))
+}
+
+fn read(problems: &mut Problems, query: &Query) -> Filter {
+    Filter {
+        id: query.id(problems, "id", SessionRecordId::parse),
+        payment_service_id: query.id(problems, "payment_service_id", PaymentServiceId::parse),
+        definition_id: query.one(problems, "payment_service_definition_id", DefinitionId::parse, "Not an id of a definition"),
+        reference: query.text(problems, "reference"),
+        service_session_id: query.text(problems, "service_session_id"),
+        support_id: query.text(problems, "support_id"),
+        request_id: query.text(problems, "request_id"),
+        status: query.one(problems, "status", SessionStatus::parse, "Unknown status"),
+        code: query.one(problems, "code", SessionCode::parse, "Unknown code"),
+        created_at_gte: query.moment(problems, "created_at_gte"),
+        created_at_lte: query.moment(problems, "created_at_lte"),
+    }
+}

@@ -1,0 +1,70 @@
+//! `PUT /payment-services/{payment_service_id}`: members that are left out keep their value.
+
+use axum::extract::State;
+use domain::{Patch, PaymentServiceId, Permission, Timestamp};
+use engine::payment_services::{self, PaymentServicePatch};
+use http::Method;
+
+use crate::App;
+use crate::error::{self, Answer, Success};
+use crate::extract::{Id, JsonBody, Tenant};
+use crate::openapi::operation::{Account, Body, Operation};
+use crate::reader::{Problems, Reader, boolean, country, currency, integer, list, text};
+use crate::routes::Route;
+use crate::routes::payment_services::fields::voidable_field;
+use crate::routes::payment_services::merchant_profile::MerchantProfile;
+use crate::wire::payment_service::WirePaymentService;
+
+/// `update_payment_service`.
+pub(crate) fn operation() -> Route {
+    Route::new(
+        Operation {
+            method: Method::PUT,
+            path: "/payment-services/{payment_service_id}",
+            id: "update_payment_service",
+            tag: "Payment services",
+            summary: "Update a configured payment service",
+            permission: Permission::named("payment-services.write"),
+            account: Account::Declared,
+            query: &[],
+            body: Body::Schema("PaymentServiceUpdate"),
+            success: Success::Ok("PaymentService"),
+        },
+        update_payment_service,
+    )
+}
+
+async fn update_payment_service(State(app): State<App>, tenant: Tenant, Id(id): Id<PaymentServiceId>, JsonBody(body): JsonBody) -> Answer {
+    let patch = read(&Reader::of(&body)?, app.engine.now())?;
+    let view = payment_services::update(&app.engine, &tenant.scope, &tenant.request, id, patch).await?;
+    error::ok(&WirePaymentService::of(view))
+}
+
+/// Fields merge by key, so null, which names no key, changes none: credentials are removed one by one, by an empty value.
+fn read(reader: &Reader<'_>, now: Timestamp) -> Result<PaymentServicePatch, error::Error> {
+    let mut found = Problems::default();
+    let problems = &mut found;
+    let patch = PaymentServicePatch {
+        display_name: reader.patch(problems, "display_name", text(1..=200)),
+        fields: reader.nullable(problems, "fields", list(0, voidable_field)).unwrap_or_default(),
+        reporting_fields: reader.nullable(problems, "reporting_fields", list(0, voidable_field)).unwrap_or_default(),
+        position: reader.patch(problems, "position", integer(i64::MIN..=i64::MAX)),
+        accepted_currencies: reader.patch(problems, "accepted_currencies", list(1, currency)),
+        accepted_countries: reader.patch(problems, "accepted_countries", list(1, country)),
+        active: reader.patch(problems, "active", boolean),
+        three_d_secure_enabled: reader.patch(problems, "three_d_secure_enabled", boolean),
+        merchant_profile: match reader.patch(problems, "merchant_profile", MerchantProfile::read) {
+            Patch::Absent => Patch::Absent,
+            Patch::Null => Patch::Null,
+            Patch::Value(profile) => Patch::Value(profile.stored(now)),
+        },
+        payment_method_tokenization_enabled: reader.patch(problems, "payment_method_tokenization_enabled", boolean),
+        network_tokens_enabled: reader.patch(problems, "network_tokens_enabled", boolean),
+        open_loop: reader.patch(problems, "open_loop", boolean),
+        settlement_reporting_enabled: reader
+            .optional(problems, "settlement_reporting_enabled", boolean)
+            .map_or(Patch::Absent, Patch::Value),
+    };
+    found.check()?;
+    Ok(patch)
+}

@@ -1,0 +1,25 @@
+//! Pages of lists.
+
+use domain::page::{Cursor, Page, PageRequest};
+use serde::Serialize;
+
+/// `{"items":[…],"limit":20,"next_cursor":null,"previous_cursor":null}`.
+#[derive(Serialize)]
+pub(crate) struct WireList<T> {
+    items: Vec<T>,
+    limit: u32,
+    next_cursor: Option<String>,
+    previous_cursor: Option<String>,
+}
+
+impl<T> WireList<T> {
+    /// The wire form of a page.
+    pub(crate) fn of<S>(page: Page<S>, request: &PageRequest, item: impl FnMut(S) -> T) -> Self {
+        Self {
+            limit: request.limit,
+            next_cursor: page.next.as_ref().map(Cursor::encode),
+            previous_cursor: page.previous.as_ref().map(Cursor::encode),
+            items: page.items.into_iter().map(item).collect(),
+        }
+    }
+}
