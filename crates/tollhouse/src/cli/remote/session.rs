@@ -1,0 +1,104 @@
+//! One session, shown. On a terminal, where somebody may look over a shoulder or a recording runs, private members of the answer are covered.
+
+use std::ops::Range;
+
+use connectors::catalogue::Catalogue;
+use domain::json::{Pointer, resolve};
+use tollhouse_client::{Answer, PaymentServiceSession};
+
+use super::failure::{Failure, Outcome};
+use super::output::{Format, print, print_answer, say};
+use super::pretty::indent;
+use super::table::{of_members, or_empty};
+
+/// What stands in for a private value.
+const COVER: &str = "\"[private]\"";
+
+/// Which members of an answer are private.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Private {
+    /// These.
+    Members(Vec<Pointer>),
+    /// Nobody here knows: the definition is not a shipped one.
+    Unknown,
+}
+
+// === impl Private ===
+
+impl Private {
+    /// What the shipped definition of this id says.
+    pub(crate) fn of_definition(id: &str) -> Self {
+        let Ok((catalogue, _)) = Catalogue::load(&[], true) else { return Self::Unknown };
+        match catalogue.get(id).and_then(|connector| connector.provider.session.as_ref()) {
+            Some(call) => Self::Members(call.private.clone()),
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Writes a session out.
+pub(crate) fn show(answer: &Answer, format: Format, private: impl FnOnce() -> Private) -> Result<Outcome, Failure> {
+    let session: PaymentServiceSession = answer.json()?;
+    match format {
+        Format::Json => print_answer(answer)?,
+        Format::Table => {
+            print(&of_members([
+                ("status", or_empty(session.status.as_ref())),
+                ("code", or_empty(session.code.as_ref())),
+                ("status_code", or_empty(session.status_code)),
+            ]))?;
+            if let Some(body) = &session.response_body {
+                let covered = cover(body.get(), &private());
+                print(&indent(&covered.json))?;
+                if let Some(words) = covered.words {
+                    say(&words)?;
+                }
+            }
+        }
+    }
+    Ok(if session.is_succeeded() { Outcome::Succeeded } else { Outcome::Failed })
+}
+
+/// An answer that may be looked at.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Covered {
+    pub(crate) json: String,
+    pub(crate) words: Option<String>,
+}
+
+/// Covers the private members of a JSON object.
+pub(crate) fn cover(json: &str, private: &Private) -> Covered {
+    match private {
+        Private::Unknown => Covered {
+            json: COVER.to_owned(),
+            words: Some(
+                "The definition is not one of the shipped ones, so nobody here knows what in its answer is private. --json shows all."
+                    .to_owned(),
+            ),
+        },
+        Private::Members(pointers) => {
+            let found: Vec<(&Pointer, Range<usize>)> =
+                pointers.iter().filter_map(|pointer| resolve(json.as_bytes(), pointer).map(|range| (pointer, range))).collect();
+            let names: Vec<String> = found.iter().map(|(pointer, _)| pointer.to_string()).collect();
+            let words = (!names.is_empty()).then(|| format!("Private: {}. --json shows all.", names.join(", ")));
+            Covered { json: replace(json, found.into_iter().map(|(_, range)| range).collect()), words }
+        }
+    }
+}
+
+/// Puts the cover over each range. Ranges may lie inside one another; then the outer one counts.
+fn replace(json: &str, mut ranges: Vec<Range<usize>>) -> String {
+    ranges.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    let mut out = String::with_capacity(json.len());
+    let mut at = 0;
+    for range in ranges {
+        if range.start < at {
+            continue;
+        }
+        out.push_str(json.get(at..range.start).unwrap_or_default());
+        out.push_str(COVER);
+        at = range.end;
+    }
+    out.push_str(json.get(at..).unwrap_or_default());
+    out
+}
