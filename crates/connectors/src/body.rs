@@ -16,6 +16,9 @@ use crate::template_fill::{FillError, Values, fill_json, json_string};
 /// The most problems that one body is told about: a body of repeated members would have a hundred thousand.
 const PROBLEMS_MAX: usize = 100;
 
+/// The most bytes that a definition adds to one body.
+pub const ADDED_BYTES_MAX: usize = 1024 * 1024;
+
 /// A body as it is sent.
 #[derive(Clone, Debug)]
 pub struct Written {
@@ -118,8 +121,13 @@ fn seen_by_caller(mut problems: Vec<Problem>, rules: &Body) -> Vec<Problem> {
 fn injections<'a>(rules: &'a Body, values: &Values<'_>) -> Result<Vec<Injection<'a>>, BodyError> {
     let with = |overwrites: bool| move |(at, template): &'a (Pointer, JsonTemplate)| (at, template, overwrites);
     let mut injections = Vec::new();
+    let mut added = 0;
     for (at, template, overwrites) in rules.default.iter().map(with(false)).chain(rules.set.iter().map(with(true))) {
         if let Some(json) = fill_json(template, values).map_err(BodyError::Fill)? {
+            added += json.len();
+            if added > ADDED_BYTES_MAX {
+                return Err(BodyError::Fill(FillError::TooLong));
+            }
             injections.push(Injection { at, json, overwrites });
         }
     }

@@ -1,5 +1,7 @@
 //! Makes a session of an answer. Pure, and the only place that knows which status and body mean which code.
 
+use std::borrow::Cow;
+
 use domain::JsonObject;
 use domain::session::{RecordedFacts, Session, SessionCode, SessionStatus};
 
@@ -124,8 +126,14 @@ fn content(call: &Call, answer: &Answer, mask: &Mask) -> Content {
 /// The service's own bytes without withheld members and with stored secrets covered. `None` where that can not be done: then nothing comes through.
 fn clean(call: &Call, body: JsonObject, mask: &Mask) -> Option<JsonObject> {
     let left = if call.withhold.is_empty() { body } else { JsonObject::parse(remove(body.bytes(), &call.withhold)?).ok()? };
-    let covered = mask.cover(left.as_str())?;
-    if covered == left.as_str() { Some(left) } else { JsonObject::parse(covered).ok() }
+    let covered = match mask.cover(left.as_str())? {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(covered) => Some(covered),
+    };
+    match covered {
+        None => Some(left),
+        Some(covered) => JsonObject::parse(covered).ok(),
+    }
 }
 
 /// Why the body of a success status is a failure all the same; `None`: it is not.

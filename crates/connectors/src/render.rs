@@ -21,6 +21,9 @@ use crate::template_fill::{FillError, Slot, Values, fill};
 /// How we introduce ourselves to payment services.
 pub const AGENT: &str = concat!("tollhouse/", env!("CARGO_PKG_VERSION"));
 
+/// The most bytes of a request's header values; no server takes more.
+const HEADERS_BYTES_MAX: usize = 256 * 1024;
+
 /// Where providers live, as far as that is not the definition's business.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
@@ -147,6 +150,9 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
     if let Some(idempotency) = &call.idempotency {
         headers.insert(idempotency.header.clone(), header_value(&filled.attempt.id.to_string())?);
     }
+    if headers.values().map(HeaderValue::len).sum::<usize>() > HEADERS_BYTES_MAX {
+        return Err(RenderError::Value(FillError::TooLong));
+    }
     Ok(OutgoingRequest { method: line.method.clone(), url, headers, body: written.map_or_else(Bytes::new, |written| written.bytes) })
 }
 
@@ -167,7 +173,7 @@ fn join(base: &Base, path: &str) -> Result<Url, RenderError> {
     let text = format!("{}{path}", base.url);
     let url = Url::parse(&text).map_err(invalid)?;
     check_plain(&url)?;
-    let stays = url.origin() == prefix.origin() && url.host_str() == prefix.host_str();
+    let stays = url.origin() == prefix.origin() && prefix.query().is_none();
     // A parser that finds a step up takes segments away.
     let slashes = |text: &str| text.bytes().filter(|b| *b == b'/').count();
     let expected = path.split('?').next().map(slashes).unwrap_or_default() + slashes(prefix.path().trim_end_matches('/'));
@@ -230,5 +236,7 @@ fn header_value(text: &str) -> Result<HeaderValue, RenderError> {
     Ok(value)
 }
 
+#[cfg(test)]
+mod shipped;
 #[cfg(test)]
 mod tests;

@@ -224,3 +224,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_one_definition_adds_to_a_request_is_limited() {
+    let long = "x".repeat(60_000);
+    let mut call = call();
+    call.body.set = (0..50).map(|number| (pointer(&format!("/{number}")), JsonTemplate::Text(named("id")))).collect();
+    assert_eq!(rendered(provider(&["id"]), &call, &[("id", &long)], "{}").unwrap_err(), RenderError::Value(FillError::TooLong));
+    let mut headed = self::call();
+    headed.headers = (0..20).map(|number| (HeaderName::try_from(format!("x-{number}")).unwrap(), named("id"))).collect();
+    assert_eq!(rendered(provider(&["id"]), &headed, &[("id", &long)], "{}").unwrap_err(), RenderError::Value(FillError::TooLong));
+}
+
+#[test]
+fn an_override_with_a_query_is_no_base() {
+    let places = Places::new([("service".to_owned(), url("https://stand.test/?x=1"))], None);
+    let credentials = credentials(&provider(&[]), &[]);
+    let connector = connector(provider(&[]));
+    let base = places.base(&connector, &credentials).unwrap();
+    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, body: None };
+    assert_eq!(render(&connector, &call(), &filled, &base).unwrap_err(), RenderError::Definition("its address leaves the base"));
+}
