@@ -19,8 +19,8 @@ const PROBLEMS_MAX: usize = 100;
 /// The most bytes that a definition adds to one body.
 pub const ADDED_BYTES_MAX: usize = 1024 * 1024;
 
-/// A body as it is sent.
-#[derive(Clone, Debug)]
+/// A body as it is sent. Without `Debug`: it holds personal data, and for some services a credential.
+#[derive(Clone)]
 pub struct Written {
     /// The bytes.
     pub bytes: Bytes,

@@ -150,3 +150,38 @@ pub(crate) fn any_json() -> impl proptest::strategy::Strategy<Value = serde_json
         ]
     })
 }
+
+/// The text of any JSON object, with repeated and escaped names, odd numbers, white space and halves of surrogate pairs.
+pub(crate) fn any_object_text() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let space = || prop_oneof![4 => Just(""), 1 => Just(" "), 1 => Just("\n\t")];
+    let leaf = prop_oneof![
+        Just("null"),
+        Just("true"),
+        Just("1.0"),
+        Just("18446744073709551616"),
+        Just("-1E+5"),
+        Just("\"\""),
+        Just("\"\\u0061\\\"}]\""),
+        Just("\"\\ud800\""),
+        Just("[]"),
+        Just("{}"),
+    ]
+    .prop_map(str::to_owned);
+    let name = prop_oneof![
+        8 => Just("a"), 8 => Just("b"), 4 => Just("c"), 2 => Just("\\u0061"), 2 => Just("b[a]"), 1 => Just(""), 1 => Just("x/~y"), 1 => Just("\\ud800"),
+    ];
+    let object = move |value: BoxedStrategy<String>| {
+        let member = (space(), name.clone(), space(), value, space());
+        let member = member.prop_map(|(before, name, inside, value, behind)| format!("{before}\"{name}\"{inside}:{inside}{value}{behind}"));
+        proptest::collection::vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(",")))
+    };
+    let value = leaf.prop_recursive(3, 24, 4, {
+        let object = object.clone();
+        move |inner| {
+            let list = proptest::collection::vec(inner.clone(), 0..3).prop_map(|items| format!("[{}]", items.join(" ,")));
+            prop_oneof![object(inner.boxed()), list]
+        }
+    });
+    (space(), object(value.boxed()), space()).prop_map(|(before, object, behind)| format!("{before}{object}{behind}"))
+}

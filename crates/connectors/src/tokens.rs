@@ -12,6 +12,7 @@ use domain::session::{Delivered, SessionCode};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::catalogue::Connector;
@@ -133,7 +134,7 @@ impl Tokens {
                     let (tell, outcome) = watch::channel(None);
                     slots.insert(key, Slot::Fetching(outcome.clone()));
                     let flight = Flight { tokens: self.clone(), key, tell };
-                    self.fetches.spawn(flight.run(fetch()));
+                    self.fetches.spawn(flight.run(fetch()).in_current_span());
                     outcome
                 }
             }

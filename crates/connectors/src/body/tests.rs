@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures::{any_json, credentials, literal, named, object, pointer, provider};
+use crate::fixtures::{any_json, any_object_text, credentials, literal, named, object, pointer, provider};
 use crate::model::Template;
 
 const STORED: &str = "Shop\"ECOM";
@@ -213,5 +213,43 @@ proptest! {
         let rules = Body { remove: vec![pointer(at)], ..Body::default() };
         let arrived: serde_json::Value = serde_json::from_str(&edited(&rules, &map.to_string()).unwrap()).unwrap();
         prop_assert_eq!(arrived, serde_json::json!({ "kept": value }));
+    }
+
+    #[test]
+    fn no_spelling_gets_round_a_rule(text in any_object_text()) {
+        let rules = Body {
+            refuse: vec![(pointer("/a/b"), "no".into())],
+            remove: vec![pointer("/a/c"), pointer("/c/0")],
+            ..sets("/b/a")
+        };
+        let provider = provider(&["account", "absent"]);
+        let credentials = credentials(&provider, &[("account", STORED)]);
+        let values = Values { credentials: &credentials, method: &provider.methods[0], token: None };
+        match edit(&rules, Some(&object(&text)), &values) {
+            Ok(body) => {
+                prop_assert_eq!(body.string_at(&pointer("/b/a")), Some(STORED.to_owned()));
+                prop_assert_eq!((body.at(&pointer("/a/b")), body.at(&pointer("/a/c"))), (None, None));
+                // Whoever takes the first of two members and whoever takes the last see the same.
+                for level in ["", "/b"] {
+                    let at = domain::json::resolve(body.bytes(), &pointer(level)).unwrap().start;
+                    let names: Vec<String> = members(body.bytes(), at).unwrap().into_iter().map(|member| member.name.into_owned()).collect();
+                    prop_assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
+                }
+                for encoding in [Encoding::Form, Encoding::FormBrackets] {
+                    let rules = Body { encoding, ..rules.clone() };
+                    if let Ok(Some(form)) = write(&rules, Some(&object(&text)), &values) {
+                        let form = percent_encoding::percent_decode(&form.bytes).decode_utf8().unwrap().into_owned();
+                        prop_assert_eq!(form.matches("b[a]=").count(), 1, "{}", form);
+                    }
+                }
+            }
+            Err(BodyError::Problems(problems)) => prop_assert!(!problems.is_empty()),
+            Err(other) => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn without_rules_no_byte_of_any_object_changes(text in any_object_text()) {
+        prop_assert_eq!(edited(&Body::default(), &text).unwrap(), text);
     }
 }
