@@ -1,0 +1,214 @@
+//! The database as a whole: opening, transactions, closing.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::health::Health;
+use crate::record_writer::{self, RecordWriter};
+use crate::tx::{Link, Tx};
+use crate::{OpenError, StoreError, schema};
+
+pub(crate) use postgres::PostgresPool;
+pub(crate) use sqlite::{SqliteFile, WriteLane};
+
+/// Which engine keeps the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file beside the server.
+    Sqlite,
+    /// A server of its own, shared by several of ours.
+    Postgres,
+}
+
+/// A database, cheap to clone.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    source: Arc<Source>,
+    records: RecordWriter,
+    /// The task of the record writer; dropped with the last clone, which ends it.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// Where connections come from, and what is known of their health.
+pub(crate) struct Source {
+    pub(crate) store: Store,
+    pub(crate) health: Health,
+    pub(crate) patience: Patience,
+}
+
+pub(crate) enum Store {
+    Sqlite(SqliteFile),
+    Postgres(PostgresPool),
+}
+
+/// How long to wait for what, in one place so that tests can be less patient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For a free connection, and on SQLite for another process that writes.
+    pub(crate) connection: Duration,
+    /// For one group of session records, from the first statement to the commit.
+    pub(crate) batch: Duration,
+    /// Between two tries while the database can not be written.
+    pub(crate) probe: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        // Five seconds are the longest that a session may still wait after its payment service has answered: the default client gives up soon after. A probe twice a second brings writes back well within five seconds.
+        Self { connection: Duration::from_secs(5), batch: Duration::from_secs(10), probe: Duration::from_millis(500) }
+    }
+}
+
+/// Longest that closing waits for records that are being written; then the process ends anyway.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
+
+statements! {
+    // Changes nothing, but must reach the disk like any other write.
+    PROBE = "UPDATE instance SET version = version WHERE id = 1";
+}
+
+// === impl Database ===
+
+impl Database {
+    /// Opens `sqlite://PATH`, making the file if there is none, or `postgres://…`. Nothing is migrated.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_with(url, Patience::default()).await
+    }
+
+    pub(crate) async fn open_with(url: &str, patience: Patience) -> Result<Self, OpenError> {
+        // The URL's scheme is the one thing that chooses an engine.
+        let store = if let Some(path) = url.strip_prefix("sqlite://") {
+            Store::Sqlite(SqliteFile::open(path, patience).await?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Store::Postgres(PostgresPool::open(url, patience).await?)
+        } else {
+            return Err(OpenError::Url("must begin with `sqlite://` or `postgres://`"));
+        };
+        let source = Arc::new(Source { store, health: Health::new(), patience });
+        let mut tasks = JoinSet::new();
+        let records = record_writer::start(Arc::clone(&source), &mut tasks);
+        Ok(Self(Arc::new(Inner { source, records, tasks: Mutex::new(tasks) })))
+    }
+
+    /// Brings the schema up to date; refuses a database that a newer binary has migrated.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        // Migrations are the one text that exists twice.
+        match &self.0.source.store {
+            Store::Sqlite(file) => {
+                let mut lane = file.lane().await.map_err(open_error)?;
+                schema::migrate_sqlite(lane.connection()).await?;
+                lane.keep();
+                Ok(())
+            }
+            Store::Postgres(pool) => schema::migrate_postgres(&mut pool.connect_patiently().await.map_err(open_error)?).await,
+        }
+    }
+
+    /// Whether the schema is the one of this binary.
+    pub async fn check_schema(&self) -> Result<(), OpenError> {
+        // The engines are asked differently which tables they have.
+        match &self.0.source.store {
+            Store::Sqlite(file) => schema::check_sqlite(&mut *file.reader().await.map_err(open_error)?).await,
+            Store::Postgres(pool) => schema::check_postgres(&mut *pool.connection().await.map_err(open_error)?).await,
+        }
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        // Told, not used: nothing here behaves differently by it.
+        match self.0.source.store {
+            Store::Sqlite(_) => Engine::Sqlite,
+            Store::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Begins a transaction that reads one state of the database. It need not be committed.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        self.0.source.read().await
+    }
+
+    /// Begins a transaction that may write. There is one at a time: on SQLite in the process and the file, on PostgreSQL among all instances.
+    pub async fn write(&self) -> Result<Tx, StoreError> {
+        self.0.source.write().await
+    }
+
+    /// The way for session records.
+    pub fn records(&self) -> &RecordWriter {
+        &self.0.records
+    }
+
+    /// Whether the last write came through. Never touches the database: after a failure a task of ours probes until writing works again.
+    pub fn is_writable(&self) -> bool {
+        self.0.source.health.is_writable()
+    }
+
+    /// For the tests that reach below.
+    #[cfg(test)]
+    pub(crate) fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    /// Writes and commits something that changes nothing.
+    pub async fn probe_write(&self) -> Result<(), StoreError> {
+        self.0.source.probe().await
+    }
+
+    /// Writes what is queued, then closes every connection. Later calls fail.
+    pub async fn close(&self) {
+        self.0.records.close().await;
+        let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::time::timeout(CLOSE_TIME_MAX, async { while tasks.join_next().await.is_some() {} }).await;
+        if joined.is_err() {
+            tracing::error!("session records were still being written when the time to close was over");
+            tasks.abort_all();
+        }
+        // Each engine closes in its own order.
+        match &self.0.source.store {
+            Store::Sqlite(file) => file.close().await,
+            Store::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    async fn read(&self) -> Result<Tx, StoreError> {
+        // A transaction begins in each engine's own words.
+        let link = match &self.store {
+            Store::Sqlite(file) => file.begin_read().await.map(Link::SqliteReader),
+            Store::Postgres(pool) => pool.begin_read().await.map(Link::Postgres),
+        };
+        link.map(Tx::reading).map_err(|error| StoreError::of("begin reading", error))
+    }
+
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        // As above.
+        let link = match &self.store {
+            Store::Sqlite(file) => file.begin_write().await.map(Link::SqliteWriter),
+            Store::Postgres(pool) => pool.begin_write().await.map(Link::Postgres),
+        };
+        link.map(|link| Tx::writing(link, self.health.clone())).map_err(|error| {
+            let error = StoreError::of("begin writing", error);
+            self.health.fails(&error);
+            error
+        })
+    }
+
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        run!(&mut tx, execute, PROBE)?;
+        tx.commit().await
+    }
+}
+
+fn open_error(error: sqlx::Error) -> OpenError {
+    OpenError::Connect(Arc::new(error))
+}

@@ -1,0 +1,86 @@
+//! PostgreSQL: a pool, and a connection of its own for the record writer.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
+
+use super::{Patience, open_error};
+use crate::OpenError;
+use crate::statement::within;
+
+/// Connections for everything but session records. Ten instances of the server stay below PostgreSQL's default of 100.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// Limits that the server keeps when we can not: a process that is stopped or cut off must not hold locks.
+const SESSION_SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
+
+/// The row lock that makes write transactions follow one another, as on SQLite: what a change has read stays true until it commits, and the audit log is numbered in the order of the commits.
+const LOCK_INSTANCE: &str = "SELECT version FROM instance WHERE id = 1 FOR UPDATE";
+
+/// Connections to one database.
+pub(crate) struct PostgresPool {
+    pool: PgPool,
+    options: PgConnectOptions,
+    patience: Duration,
+}
+
+impl PostgresPool {
+    pub(super) async fn open(url: &str, patience: Patience) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                OpenError::Url("`postgres://` must be followed by user, host and database, such as `postgres://user@host/tollhouse`")
+            })?
+            .application_name("tollhouse")
+            .disable_statement_logging();
+        let limit = patience.connection;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(limit)
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION_SETTINGS).await.map(|_| ()) }))
+            // A connection whose other end has gone would hold its place in the pool until the system gives up, many minutes later.
+            .after_release(move |connection, _| Box::pin(async move { within(limit, connection.ping()).await.map(|()| true) }))
+            .connect_lazy_with(options.clone());
+        let store = Self { pool, options, patience: limit };
+        check_durability(&mut *store.connection().await.map_err(open_error)?).await?;
+        Ok(store)
+    }
+
+    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        within(self.patience, self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await
+    }
+
+    pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = within(self.patience, self.pool.begin()).await?;
+        within(self.patience, sqlx::query(LOCK_INSTANCE).execute(&mut *transaction)).await?;
+        Ok(transaction)
+    }
+
+    pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.pool.acquire().await
+    }
+
+    /// A connection outside the pool.
+    pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = within(self.patience, self.options.connect()).await?;
+        connection.execute(SESSION_SETTINGS).await?;
+        Ok(connection)
+    }
+
+    /// A connection outside the pool that waits as long as it takes: a migration may, and another instance may be migrating.
+    pub(super) async fn connect_patiently(&self) -> Result<PgConnection, sqlx::Error> {
+        within(self.patience, self.options.connect()).await
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// `remote_apply`, `remote_write` and `local` all wait for the local disk; only `off` acknowledges what may be lost.
+async fn check_durability(connection: &mut PgConnection) -> Result<(), OpenError> {
+    let value: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(connection).await.map_err(open_error)?;
+    if value == "off" { Err(OpenError::WeakDurability { setting: "synchronous_commit", value, wanted: "on" }) } else { Ok(()) }
+}

@@ -1,0 +1,152 @@
+//! SQLite: one file, one connection that writes, a few that read.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Patience, open_error};
+use crate::OpenError;
+use crate::statement::within;
+
+/// Readers: lists and snapshots, never sessions. Each one is a thread.
+const READERS_MAX: u32 = 4;
+
+/// An open database file.
+pub(crate) struct SqliteFile {
+    readers: SqlitePool,
+    options: SqliteConnectOptions,
+    /// The connection that writes; empty until it is needed, and after a transaction that did not end well.
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
+    patience: Duration,
+}
+
+/// The right to write, with the connection for it.
+pub(crate) struct WriteLane {
+    connection: SqliteConnection,
+    slot: OwnedMutexGuard<Option<SqliteConnection>>,
+}
+
+// === impl SqliteFile ===
+
+impl SqliteFile {
+    pub(super) async fn open(path: &str, patience: Patience) -> Result<Self, OpenError> {
+        if path.is_empty() || path.starts_with(':') {
+            return Err(OpenError::Url("`sqlite://` must be followed by the path of a file"));
+        }
+        if path.contains('?') {
+            return Err(OpenError::Url("`sqlite://PATH` takes no options"));
+        }
+        make_private(path).await.map_err(|cause| OpenError::File { path: path.to_owned(), cause })?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(patience.connection)
+            .foreign_keys(true)
+            // Statements of all modules, with room.
+            .statement_cache_capacity(200)
+            .disable_statement_logging();
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(patience.connection)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options.clone().read_only(true));
+        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let file = Self { readers, options, writer: Arc::new(Mutex::new(None)), patience: patience.connection };
+        let mut lane = file.lane().await.map_err(open_error)?;
+        check_durability(lane.connection()).await?;
+        lane.keep();
+        Ok(file)
+    }
+
+    /// Waits for the right to write, first come, first served.
+    pub(crate) async fn lane(&self) -> Result<WriteLane, sqlx::Error> {
+        let mut slot = within(self.patience, async { Ok(Arc::clone(&self.writer).lock_owned().await) }).await?;
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        Ok(WriteLane { connection, slot })
+    }
+
+    pub(super) async fn begin_write(&self) -> Result<WriteLane, sqlx::Error> {
+        let mut lane = self.lane().await?;
+        lane.begin().await?;
+        Ok(lane)
+    }
+
+    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.readers.begin().await
+    }
+
+    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+        self.readers.acquire().await
+    }
+
+    /// The writer goes last, so that it is the one that tidies the write-ahead log away.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        let closed = within(self.patience, async {
+            match self.writer.lock().await.take() {
+                Some(connection) => connection.close().await,
+                None => Ok(()),
+            }
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "the database file was not closed in order; the next start will tidy up");
+        }
+    }
+}
+
+// === impl WriteLane ===
+
+impl WriteLane {
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    /// Takes the lock of the file at once: a transaction that reads first and then wants to write can be refused without recourse.
+    pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await.map(|_| ())
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        self.keep();
+        Ok(())
+    }
+
+    /// Gives the connection to the next writer. Without this it is closed, which rolls back whatever is open.
+    pub(crate) fn keep(self) {
+        let Self { connection, mut slot } = self;
+        *slot = Some(connection);
+    }
+}
+
+/// Makes the file if there is none, readable by its owner alone. SQLite gives its companions (`-wal`, `-shm`) the same mode.
+async fn make_private(path: impl AsRef<Path>) -> std::io::Result<()> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await.map(|_| ())
+}
+
+/// Reads back what was asked for: a file system without shared memory, for one, gives no write-ahead log.
+async fn check_durability(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(open_error)?;
+    if mode != "wal" {
+        return Err(OpenError::WeakDurability { setting: "journal_mode", value: mode, wanted: "wal" });
+    }
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await.map_err(open_error)?;
+    // 2 is FULL, 3 is EXTRA.
+    if synchronous < 2 {
+        return Err(OpenError::WeakDurability { setting: "synchronous", value: synchronous.to_string(), wanted: "2 (FULL)" });
+    }
+    Ok(())
+}

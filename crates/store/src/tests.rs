@@ -1,0 +1,94 @@
+//! Tests on real databases: SQLite files, and PostgreSQL where `TOLLHOUSE_TEST_POSTGRES` names a server.
+
+mod configuration;
+mod failures;
+mod fixtures;
+mod key_pairs;
+mod paging;
+mod records;
+mod schema;
+
+use std::time::Duration;
+
+use crate::database::Patience;
+use crate::scratch::{self, ScratchDatabase};
+use crate::{Database, Engine};
+
+/// Waiting is for failures only; less of it makes the tests of failures quick.
+const IMPATIENT: Patience =
+    Patience { connection: Duration::from_millis(300), batch: Duration::from_secs(5), probe: Duration::from_millis(20) };
+
+/// One migrated database of one engine, for one test.
+struct Place {
+    url: String,
+    db: Database,
+}
+
+/// Runs a test on a SQLite file, and on PostgreSQL where there is one.
+async fn each_engine<F>(test: impl Fn(Place) -> F)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let directory = tempfile::tempdir().unwrap();
+    test(Place::migrated(sqlite_url(&directory)).await).await;
+    let Some(server) = postgres_server() else { return };
+    let scratch = scratch::create_postgres(&server).await.unwrap();
+    let outcome = run_apart(test(Place::migrated(scratch.url.clone()).await)).await;
+    drop_scratch(scratch).await;
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic.into_panic());
+    }
+}
+
+/// Runs a test so that its database can be dropped when it fails.
+async fn run_apart(test: impl Future<Output = ()> + 'static) -> Result<(), tokio::task::JoinError> {
+    tokio::task::LocalSet::new().run_until(tokio::task::spawn_local(test)).await
+}
+
+async fn drop_scratch(scratch: ScratchDatabase) {
+    scratch.drop().await.unwrap();
+}
+
+fn sqlite_url(directory: &tempfile::TempDir) -> String {
+    format!("sqlite://{}", directory.path().join("tollhouse.db").display())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one way to tell the tests about a server")]
+fn postgres_server() -> Option<String> {
+    std::env::var("TOLLHOUSE_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
+}
+
+impl Place {
+    async fn migrated(url: String) -> Self {
+        let db = Database::open_with(&url, IMPATIENT).await.unwrap();
+        db.migrate().await.unwrap();
+        db.check_schema().await.unwrap();
+        Self { url, db }
+    }
+
+    /// The same database after the process has ended in order.
+    async fn reopened(self) -> Self {
+        self.db.close().await;
+        let db = Database::open_with(&self.url, IMPATIENT).await.unwrap();
+        Self { url: self.url, db }
+    }
+
+    fn sqlite_path(&self) -> &str {
+        self.url.strip_prefix("sqlite://").unwrap()
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.db.engine() == Engine::Sqlite
+    }
+}
+
+/// Waits for a condition, with a deadline.
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(5));
+    let wait = async {
+        while !condition() {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("never happened: {what}"));
+}
