@@ -9,7 +9,7 @@ mod failure;
 mod merchant_accounts;
 mod output;
 mod payment_services;
-mod pretty;
+pub(super) mod pretty;
 mod session;
 mod sessions;
 mod table;
@@ -19,7 +19,6 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use self::connection::Connection;
-use self::failure::Failure;
 
 /// The commands that are calls of the API.
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use super::failure::{Failure, code_of_session};
 use super::output::{Format, print, print_answer};
 use super::session::{self, Private};
 use super::sessions::{PageArgs, say_more};
-use super::table::{of_members, of_rows, or_empty, yes_no};
+use super::table::{of_members, of_rows, or_empty, some_of, yes_no};
 
 const ROUTE: &str = "payment-service-definitions";
 
@@ -105,14 +105,4 @@ fn show(answer: &Answer, format: Format) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The first few of a long list of codes.
-fn some_of(codes: &[String]) -> String {
-    const SHOWN: usize = 8;
-    let shown: Vec<&str> = codes.iter().take(SHOWN).map(String::as_str).collect();
-    match codes.len().checked_sub(SHOWN) {
-        None | Some(0) => shown.join(" "),
-        Some(more) => format!("{} and {more} more", shown.join(" ")),
-    }
 }

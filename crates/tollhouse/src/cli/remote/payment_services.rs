@@ -12,7 +12,7 @@ use super::failure::{Failure, code_of_session};
 use super::output::{Format, print, print_answer, say};
 use super::session::{self, Private};
 use super::sessions::PageArgs;
-use super::table::{of_members, of_rows, or_empty, yes_no};
+use super::table::{of_members, of_rows, or_empty, some_of, yes_no};
 
 const ROUTE: &str = "payment-services";
 
@@ -128,8 +128,8 @@ fn table(service: &PaymentService) -> String {
         ("active", yes_no(service.active)),
         ("position", service.position.to_string()),
         ("status", or_empty(service.status.as_ref())),
-        ("currencies", service.accepted_currencies.join(" ")),
-        ("countries", service.accepted_countries.join(" ")),
+        ("currencies", some_of(&service.accepted_currencies)),
+        ("countries", some_of(&service.accepted_countries)),
         ("fields", fields.join("\n")),
         ("created_at", service.created_at.clone()),
         ("updated_at", service.updated_at.clone()),

@@ -136,7 +136,8 @@ fn show_page(answer: &Answer, format: Format) -> Result<(), Failure> {
             let rows = page.items.into_iter().map(|record| {
                 vec![
                     record.id.to_string(),
-                    record.created_at,
+                    // To the second: the rest is in the record itself.
+                    record.created_at.chars().take(19).collect(),
                     record.payment_service_definition_id,
                     record.status.to_string(),
                     or_empty(record.code),

@@ -1,0 +1,65 @@
+//! Values for the fields of a simulated payment service: the simulator takes anything that has the right form.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use connectors::catalogue::Connector;
+use connectors::credentials::{FieldRules, MODE, Mode, TIMEOUT_MS, check};
+use connectors::model::{Field, Required};
+
+/// What is tried where a field has a pattern. The first that matches is taken.
+const TRIES: &[&str] = &[
+    "simulated",
+    "Simulated",
+    "SIMULATED",
+    "simulated-1",
+    "simulated1",
+    "123456789",
+    "1234567890123456",
+    "0123456789abcdef0123456789abcdef",
+    "00000000-0000-4000-8000-000000000000",
+    "a1",
+    "1",
+    "a",
+];
+
+/// Key and value of every field that must have one, and `mode`. `Err` holds what no value could be found for.
+pub(crate) fn fields(connector: &Connector) -> Result<Vec<(String, String)>, Vec<String>> {
+    let own = connector.provider.fields.iter().filter(|field| field.key != MODE && field.key != TIMEOUT_MS);
+    let mut values: Vec<(String, String)> = own
+        .filter(|field| field.required == Required::Always && field.default.is_none())
+        .map(|field| (field.key.clone(), value(field)))
+        .collect();
+    values.push((MODE.to_owned(), Mode::Simulator.as_str().to_owned()));
+    let rules = FieldRules { environment: None, simulators: true };
+    let problems: Vec<String> = check(connector, &values, &rules).into_iter().map(|problem| problem.message).collect();
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+fn value(field: &Field) -> String {
+    if let Some(choice) = field.choices.first() {
+        return choice.clone();
+    }
+    let prefix = field.prefix_sandbox.first().map(String::as_str).unwrap_or_default();
+    let mut tries = TRIES.iter().map(|text| format!("{prefix}{text}"));
+    let fallback = format!("{prefix}simulated");
+    match &field.pattern {
+        Some(pattern) => tries.find(|text| pattern.is_match(text)).unwrap_or(fallback),
+        None if field.base64 => STANDARD.encode("simulated"),
+        None => fallback,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connectors::catalogue::Catalogue;
+
+    #[test]
+    fn every_shipped_definition_can_be_simulated() {
+        let (catalogue, mistakes) = Catalogue::load(&[], true).unwrap();
+        assert!(mistakes.is_empty() && catalogue.iter().count() > 0);
+        for connector in catalogue.iter() {
+            let fields = super::fields(connector);
+            assert!(fields.is_ok(), "{}: {fields:?}", connector.definition.id);
+        }
+    }
+}

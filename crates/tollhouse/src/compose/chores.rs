@@ -1,0 +1,208 @@
+//! What a server does beside answering: follow the database, follow the definition files, fold the measurements.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use connectors::catalogue::Catalogue;
+use engine::Engine;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config::Config;
+use crate::telemetry::measurements::Measurements;
+
+/// How often the database is asked whether another instance has changed something; promised to be below five seconds.
+const POLL: Duration = Duration::from_secs(1);
+/// How often recent samples are folded into histograms.
+const FOLD: Duration = Duration::from_secs(5);
+
+/// When definition files are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reload {
+    /// On SIGHUP, when the operator has put all files in place.
+    OnHangup,
+    /// When one of them has changed, looked at each second: for whoever is writing one.
+    OnChange,
+}
+
+/// Follows the stored version, so that changes by other instances are seen here.
+pub(super) fn follow_database(tasks: &mut JoinSet<&'static str>, engine: Arc<Engine>, stop: CancellationToken) {
+    tasks.spawn(async move {
+        let mut failed = false;
+        let mut ticks = Ticks::each(POLL, stop);
+        while ticks.next().await {
+            match engine.poll_version().await {
+                Ok(()) if failed => {
+                    failed = false;
+                    info!("The database can be followed again.");
+                }
+                Ok(()) => {}
+                // Once per outage: the line would come each second, and readiness shows the state.
+                Err(problem) if !failed => {
+                    failed = true;
+                    error!(error = &problem as &dyn std::error::Error, "The database can not be followed.");
+                }
+                Err(_) => {}
+            }
+        }
+        "following the database"
+    });
+}
+
+/// Keeps the histograms small.
+pub(super) fn fold(tasks: &mut JoinSet<&'static str>, measurements: Measurements, stop: CancellationToken) {
+    tasks.spawn(async move {
+        let mut ticks = Ticks::each(FOLD, stop);
+        while ticks.next().await {
+            measurements.fold();
+        }
+        "folding measurements"
+    });
+}
+
+/// The files that are read again, and where they go.
+pub(super) struct Definitions {
+    files: Vec<PathBuf>,
+    simulators: bool,
+    reload: Reload,
+    catalogue: Arc<ArcSwap<Catalogue>>,
+    engine: Arc<Engine>,
+}
+
+/// Reads definition files again when it is time to.
+pub(super) fn follow_definitions(
+    tasks: &mut JoinSet<&'static str>,
+    definitions: Definitions,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    match definitions.reload {
+        Reload::OnHangup => {
+            let mut hangups = signal(SignalKind::hangup())?;
+            tasks.spawn(async move {
+                while stop.run_until_cancelled(hangups.recv()).await.flatten().is_some() {
+                    definitions.read_again().await;
+                }
+                "following the definitions"
+            });
+        }
+        Reload::OnChange => {
+            tasks.spawn(async move {
+                let mut seen = state_of(&definitions.files);
+                let mut ticks = Ticks::each(POLL, stop);
+                while ticks.next().await {
+                    let now = state_of(&definitions.files);
+                    if now != seen {
+                        seen = now;
+                        definitions.read_again().await;
+                    }
+                }
+                "following the definitions"
+            });
+        }
+    }
+    Ok(())
+}
+
+// === impl Definitions ===
+
+impl Definitions {
+    pub(super) fn of(config: &Config, reload: Reload, catalogue: &Arc<ArcSwap<Catalogue>>, engine: &Arc<Engine>) -> Self {
+        Self {
+            files: config.definitions.clone(),
+            simulators: config.simulators.enabled,
+            reload,
+            catalogue: Arc::clone(catalogue),
+            engine: Arc::clone(engine),
+        }
+    }
+
+    /// A file that fails now leaves the version before it in force, and says so.
+    async fn read_again(&self) {
+        match self.catalogue.load().reload(&self.files, self.simulators) {
+            Ok((catalogue, mistakes)) => {
+                for mistake in mistakes {
+                    warn!("{mistake}");
+                }
+                info!(definitions = catalogue.iter().count(), "The definitions were read again.");
+                self.catalogue.store(Arc::new(catalogue));
+                if let Err(problem) = self.engine.refresh().await {
+                    error!(error = &problem as &dyn std::error::Error, "The payment services could not be read again.");
+                }
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    error!("{mistake}");
+                }
+            }
+        }
+    }
+}
+
+/// Moments at an interval, until cancelled.
+struct Ticks {
+    interval: Interval,
+    stop: CancellationToken,
+}
+
+// === impl Ticks ===
+
+impl Ticks {
+    fn each(period: Duration, stop: CancellationToken) -> Self {
+        let mut interval = interval(period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { interval, stop }
+    }
+
+    /// Waits for the next moment; false when there is none any more.
+    async fn next(&mut self) -> bool {
+        self.stop.run_until_cancelled(self.interval.tick()).await.is_some()
+    }
+}
+
+/// One file: where it is, when it was changed, how long it is.
+type FileState = (PathBuf, Option<SystemTime>, u64);
+
+/// Files, and the files of directories, with what tells that they have changed.
+fn state_of(paths: &[PathBuf]) -> Vec<FileState> {
+    let mut states = Vec::new();
+    for path in paths {
+        match std::fs::read_dir(path) {
+            Ok(entries) => states.extend(entries.flatten().map(|entry| file_state(&entry.path()))),
+            Err(_) => states.push(file_state(path)),
+        }
+    }
+    states.sort();
+    states
+}
+
+fn file_state(path: &Path) -> FileState {
+    let metadata = std::fs::metadata(path).ok();
+    let changed = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+    (path.to_owned(), changed, metadata.map_or(0, |metadata| metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_a_new_and_a_removed_file_are_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = [directory.path().to_owned()];
+        let file = directory.path().join("a.toml");
+        let empty = state_of(&paths);
+        std::fs::write(&file, "1").unwrap();
+        let one = state_of(&paths);
+        assert_ne!(one, empty);
+        assert_eq!(state_of(&paths), one);
+        std::fs::write(&file, "22").unwrap();
+        assert_ne!(state_of(&paths), one);
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(state_of(&paths), empty);
+    }
+}

@@ -1,0 +1,156 @@
+//! Layers, sources, strangers and kinds.
+
+use std::io::Write;
+
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// Reads a file and variables over the defaults of `serve`, with the two keys that have none.
+fn read(text: &str, pairs: &[(&str, &str)]) -> Result<Config, String> {
+    let file = file(text);
+    let mut all = variables(&[("TOLLHOUSE_DATABASE__URL", "sqlite:///d.db"), ("TOLLHOUSE_VAULT__ROOT_KEY_FILE", "root.key")]);
+    all.extend(variables(pairs));
+    let place = file.path().display().to_string();
+    let read = Layers::load(Profile::Serve, Some(file.path()), all).and_then(Config::read);
+    read.map_err(|error| error.to_string().replace(&place, "FILE"))
+}
+
+fn check(text: &str, pairs: &[(&str, &str)], expected: &str) {
+    assert_eq!(read(text, pairs).map(|_| ()).unwrap_err(), expected, "{text} {pairs:?}");
+}
+
+#[test]
+fn variables_win_over_the_file_and_the_file_over_defaults() {
+    let text =
+        "[server]\nlisten = \"0.0.0.0:1\"\nenvironment = \"live\"\n[outbound]\ntimeout_ms = 9_000\n[egress]\nallow = [\"127.0.0.0/8\"]\n";
+    let config =
+        read(text, &[("TOLLHOUSE_SERVER__LISTEN", "0.0.0.0:2"), ("TOLLHOUSE_EGRESS__ALLOW_HTTP", "true"), ("TOLLHOUSE_LOG", "x")]).unwrap();
+    assert_eq!(config.server.listen, "0.0.0.0:2".parse().unwrap());
+    assert!(matches!(config.server.environment, Environment::Live));
+    assert_eq!(config.outbound.timeout, Duration::from_millis(9000));
+    assert_eq!(config.outbound.connect_timeout, Duration::from_millis(2000));
+    assert_eq!(config.internal, Some("127.0.0.1:9464".parse().unwrap()));
+    assert!(config.egress.allow_http && config.egress.allow.len() == 1 && !config.simulators.enabled);
+    assert_eq!(config.database.migration, Migration::AtStart);
+}
+
+#[test]
+fn lists_in_variables_have_commas_and_off_switches_the_internal_listener_off() {
+    let pairs = [
+        ("TOLLHOUSE_EGRESS__ALLOW", "127.0.0.0/8, ::1/128"),
+        ("TOLLHOUSE_DEFINITIONS__DIRS", "a,b"),
+        ("TOLLHOUSE_INTERNAL__LISTEN", "off"),
+        ("TOLLHOUSE_SERVER__ENVIRONMENT", ""),
+    ];
+    let config = read("", &pairs).unwrap();
+    assert_eq!(config.egress.allow.len(), 2);
+    assert_eq!(config.definitions, [PathBuf::from("a"), PathBuf::from("b")]);
+    assert_eq!(config.internal, None);
+    assert!(matches!(config.server.environment, Environment::Sandbox), "an empty variable counts as unset");
+}
+
+#[test]
+fn providers_are_found_in_both_forms() {
+    let text = "[providers.north-pay]\nbase_url = \"http://127.0.0.1:1/a\"\n[providers.south]\nbase_url = \"http://127.0.0.1:1\"\n";
+    let config = read(text, &[("TOLLHOUSE_PROVIDERS__NORTH_PAY__BASE_URL", "https://127.0.0.1:2")]).unwrap();
+    let places: Vec<_> = config.providers.iter().map(|place| (place.id.as_str(), place.base.as_str())).collect();
+    assert_eq!(places, [("north-pay", "https://127.0.0.1:2/"), ("south", "http://127.0.0.1:1/")]);
+    check(
+        "",
+        &[("TOLLHOUSE_PROVIDERS__A__BASE_URL", "ftp://x")],
+        "TOLLHOUSE_PROVIDERS__A__BASE_URL: `providers.a.base_url` must be an http or https URL without user, query or fragment, such as https://127.0.0.1:9000/prefix",
+    );
+    check("[providers.a]\nbase = \"x\"\n", &[], "FILE:2: unknown key `providers.a.base`: did you mean `providers.a.base_url`?");
+}
+
+#[test]
+fn strangers_stop_the_start_with_the_nearest_name_and_the_line() {
+    check("\n[server]\nlisen = \"0.0.0.0:1\"\n", &[], "FILE:3: unknown key `server.lisen`: did you mean `server.listen`?");
+    check("[sever]\n", &[], "FILE:1: unknown key `sever`: did you mean `server`?");
+    check("server.listen = \"0.0.0.0:1\"\nzebra = 1\n", &[], "FILE:2: unknown key `zebra`");
+    check(
+        "",
+        &[("TOLLHOUSE_SERVER__LISTN", "x")],
+        "TOLLHOUSE_SERVER__LISTN: unknown variable `TOLLHOUSE_SERVER__LISTN`: did you mean `TOLLHOUSE_SERVER__LISTEN`?",
+    );
+    check(
+        "",
+        &[("TOLLHOUSE_server__listen", "x")],
+        "TOLLHOUSE_server__listen: unknown variable `TOLLHOUSE_server__listen`: did you mean `TOLLHOUSE_SERVER__LISTEN`?",
+    );
+    assert!(
+        read("", &[("TOLLHOUSE_TEST_POSTGRES", "x"), ("OTHER__THING", "y")]).is_ok(),
+        "only our variables with two underscores are configuration"
+    );
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_named_with_their_place() {
+    check("[server]\nlisten = 8080\n", &[], "FILE:2: `server.listen` must be text, in quotes");
+    check("[outbound]\n\ntimeout_ms = \"4500\"\n", &[], "FILE:3: `outbound.timeout_ms` must be a whole number, without quotes");
+    check("[outbound]\ntimeout_ms = 0\n", &[], "FILE:2: `outbound.timeout_ms` must be a whole number of milliseconds from 1 to 30000");
+    check(
+        "",
+        &[("TOLLHOUSE_SIMULATORS__ENABLED", "yes")],
+        "TOLLHOUSE_SIMULATORS__ENABLED: `simulators.enabled` must be true or false, not `yes`",
+    );
+    check("", &[("TOLLHOUSE_SERVER__TLS_CERT_FILE", "c")], "`server.tls_cert_file` and `server.tls_key_file` must be set together");
+    check("[server]\nlisten = \n", &[], "FILE:2: string values must be quoted, expected literal string");
+    check("server = 1\n", &[], "FILE:1: `server` is a section: write [server] and its keys below");
+    check(
+        "",
+        &[("TOLLHOUSE_DATABASE__URL", "mysql://root:hunter2@h")],
+        "TOLLHOUSE_DATABASE__URL: `database.url` must begin with sqlite:// or postgres://",
+    );
+}
+
+#[test]
+fn all_problems_are_reported_together() {
+    let error = Layers::load(Profile::Serve, None, variables(&[("TOLLHOUSE_A__B", "1")])).and_then(Config::read).unwrap_err().to_string();
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "TOLLHOUSE_A__B: unknown variable `TOLLHOUSE_A__B`",
+            "`database.url` is not set: write it in the file or set TOLLHOUSE_DATABASE__URL",
+            "`vault.root_key_file` is not set: write it in the file or set TOLLHOUSE_VAULT__ROOT_KEY_FILE",
+        ]
+    );
+}
+
+#[test]
+fn secrets_are_read_from_files_and_shown_masked_with_their_source() {
+    let secret = file("postgres://app:hunter2@db/toll?password=hunter3\n");
+    let name = "TOLLHOUSE_DATABASE__URL_FILE";
+    let path = secret.path().display().to_string();
+    let mut layers = Layers::load(Profile::Serve, None, variables(&[(name, &path), ("TOLLHOUSE_VAULT__ROOT_KEY_FILE", "k")])).unwrap();
+    layers.set("server.listen".into(), Raw::Text("127.0.0.1:0".into()), Source::Option("--listen"));
+    let shown = layers.show(Sources::Shown);
+    assert!(!shown.contains("hunter"), "{shown}");
+    assert!(shown.contains("url = \"postgres://app:[secret]@db/toll\"  # TOLLHOUSE_DATABASE__URL_FILE"), "{shown}");
+    assert!(shown.contains("listen = \"127.0.0.1:0\"  # --listen"), "{shown}");
+    assert!(shown.contains("timeout_ms = 4500  # default"), "{shown}");
+    assert!(shown.contains("# ca_file is not set"), "{shown}");
+    assert!(layers.show(Sources::Hidden).parse::<toml::Table>().is_ok());
+    let config = Config::read(layers).unwrap();
+    assert_eq!(config.database.url.expose_str(), Some("postgres://app:hunter2@db/toll?password=hunter3"));
+}
+
+#[test]
+fn dev_has_defaults_of_its_own() {
+    let layers = Layers::load(Profile::Dev(Path::new("data")), None, variables(&[("TOLLHOUSE_DATABASE__URL", "postgres://h/d")])).unwrap();
+    let shown = layers.show(Sources::Shown);
+    assert!(shown.contains("root_key_file = \"data/root.key\"  # default of dev"), "{shown}");
+    let config = Config::read(layers).unwrap();
+    assert!(config.simulators.enabled && config.internal.is_none());
+    assert_eq!(config.database.url.expose_str(), Some("postgres://h/d"));
+}
