@@ -38,6 +38,9 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Bod
     // A default is what the caller may see and say himself, so secrets have no place in it.
     body.default = edits(&table, "default", cx, Allowed::OPEN, &mut finished);
     body.set = edits(&table, "set", cx, Allowed::SET, &mut finished);
+    if encoding == Encoding::Form && body.default.iter().chain(&body.set).any(|(pointer, value)| !is_flat(pointer, value)) {
+        table.wrong("the encoding `form` has plain names and values only: `form-brackets` has lists and objects");
+    }
     for (pointer, _) in &body.default {
         if body.set.iter().any(|(set, _)| set == pointer) {
             table.wrong(format!("`{pointer}` is in `default` and in `set`: the second always wins"));
@@ -45,6 +48,10 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Bod
     }
     table.finish();
     Some((body, finished))
+}
+
+fn is_flat(pointer: &Pointer, value: &JsonTemplate) -> bool {
+    pointer.tokens().len() == 1 && matches!(value, JsonTemplate::Text(_) | JsonTemplate::Literal(_))
 }
 
 fn refused(table: &Table<'_>) -> Vec<(Pointer, String)> {

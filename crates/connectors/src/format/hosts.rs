@@ -11,6 +11,9 @@ use crate::model::{Hosts, Part, Template};
 /// What a pattern of a host's field may be written with: no dot, no escape, no negation.
 const PATTERN_SIGNS: &[u8] = b"[]{}()|+*?,-";
 
+/// Stands for a value; no template can hold it, since they are ASCII without control characters.
+const STAND_IN: char = '\u{1}';
+
 pub(super) fn read(node: &Node<'_>, cx: &Context<'_>) -> Option<Hosts> {
     let table = node.table()?;
     let suffix = table.get("suffix").map(|node| suffixes(&node)).unwrap_or_default();
@@ -56,26 +59,27 @@ fn host(node: &Node<'_>, cx: &Context<'_>, suffix: &[String]) -> Option<Template
     if suffix.is_empty() {
         node.wrong("a host with `{{` needs `suffix`: the fixed end that no value can leave");
     }
-    let end = match template.0.last() {
-        Some(Part::Text(text)) => text.split('/').next().unwrap_or_default(),
-        Some(Part::Name(_)) | None => "",
-    };
-    // What follows the last value, up to the path, must be the suffix and not merely end in its letters.
+    let host = authority(&template);
+    // Whatever follows the last value of the host must be the suffix, not merely end in its letters.
+    let end = host.rsplit(STAND_IN).next().unwrap_or_default();
     if !suffix.is_empty() && !suffix.iter().any(|suffix| end == suffix || (suffix.starts_with('.') && end.ends_with(suffix.as_str()))) {
-        node.wrong(format!("the host must end in `suffix` right behind its last value: {}", suffix.join(" or ")));
+        node.wrong(format!("the host must end in `suffix` behind its last value: {}", suffix.join(" or ")));
     }
-    for part in template.0.iter().skip(1) {
-        if let Part::Text(text) = part
-            && text.contains('/')
-            && Some(part) != template.0.last()
-        {
-            node.wrong("a value in a host must stand before the first slash");
-        }
+    if host.matches(STAND_IN).count() != keys.len() {
+        node.wrong("a value can stand in the host, not in the path behind it: write it in the paths of the calls");
     }
     for key in keys {
         check_pattern(node, cx, key);
     }
     Some(template)
+}
+
+/// The host of a template, with a stand-in for each value.
+fn authority(template: &Template) -> String {
+    let text: String =
+        template.0.iter().map(|part| if let Part::Text(text) = part { text.clone() } else { STAND_IN.to_string() }).collect();
+    let host = text.split_once("://").map_or("", |(_, rest)| rest);
+    host.split('/').next().unwrap_or_default().to_owned()
 }
 
 fn check_address(node: &Node<'_>, text: &str) {
@@ -115,6 +119,10 @@ fn check_address(node: &Node<'_>, text: &str) {
 /// A value must not be able to end the host, to begin another, or to add a label.
 fn check_pattern(node: &Node<'_>, cx: &Context<'_>, key: &str) {
     let Some(field) = cx.fields.iter().find(|field| field.key == key) else { return };
+    let label = |choice: &String| choice.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !field.choices.is_empty() && field.choices.iter().all(label) {
+        return;
+    }
     let Some(pattern) = &field.pattern else {
         node.wrong(format!("`{key}` stands in a host and needs a `pattern`, such as [A-Za-z0-9-]+"));
         return;

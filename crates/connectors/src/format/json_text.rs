@@ -70,19 +70,27 @@ pub(super) fn at<'v>(value: &'v Value, pointer: &Pointer) -> Option<&'v Value> {
     value.pointer(&pointer.to_string())
 }
 
-/// Whether a member can be put at a pointer: every parent is an object, an array with that element, or absent.
+/// Whether something can stand at a pointer: every parent is an object, an array, or absent.
+pub(super) fn can_stand(value: &Value, pointer: &Pointer) -> bool {
+    walk(value, pointer, |_, index, _| index.is_some())
+}
+
+/// Whether a member can be put at a pointer: its parent is an object or absent, and so on upwards, through elements that exist.
 pub(super) fn can_add(value: &Value, pointer: &Pointer) -> bool {
+    walk(value, pointer, |length, index, is_last| !is_last && index.is_some_and(|index| index < length))
+}
+
+/// Follows a pointer; `element` says whether the way through an array is open.
+fn walk(value: &Value, pointer: &Pointer, element: impl Fn(usize, Option<usize>, bool) -> bool) -> bool {
     let mut at = Some(value);
-    for token in pointer.tokens() {
+    let last = pointer.tokens().len().saturating_sub(1);
+    for (depth, token) in pointer.tokens().iter().enumerate() {
+        let index = array_index(token);
         at = match at {
-            None => None,
+            None => return true,
             Some(Value::Object(members)) => members.get(token),
-            // An element is replaced, or appended right behind the last one.
-            Some(Value::Array(items)) => match array_index(token) {
-                Some(index) if index <= items.len() => items.get(index),
-                _ => return false,
-            },
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => return false,
+            Some(Value::Array(items)) if element(items.len(), index, depth == last) => index.and_then(|index| items.get(index)),
+            Some(Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => return false,
         };
     }
     true

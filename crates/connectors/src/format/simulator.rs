@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::call::Read;
 use super::choice::{Pickers, choice};
-use super::json_text::{at, can_add, check_object, json_object, put, remove};
+use super::json_text::{at, can_add, can_stand, check_object, json_object, put, remove};
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, Filled, template};
-use crate::model::{Call, Choice, Method, Simulator, Template};
+use crate::model::{Call, Choice, Method, Simulator, Success, Template};
 
 /// The name of a refusal without a status of its own.
 const CREDENTIALS: &str = "credentials";
@@ -25,7 +25,7 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
     let requires = table.get("requires");
     let example = table.require("example");
     let answer = table.require("answer");
-    let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx)).unwrap_or_default();
+    let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx, session)).unwrap_or_default();
     let requires = match &requires {
         Some(node) => choice(node, cx, Pickers::Method, |node| {
             Some(node.list()?.iter().filter_map(|item| Some((item.at(), item.pointer()?))).collect::<Vec<_>>())
@@ -52,7 +52,7 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
         }
         proved.push(combination);
         check_example(cx, session, method, (node, example), required);
-        check_answer(answer, &finished_body(&session.call, example));
+        check_answer(answer, &finished_body(&session.call, example), &session.call.success);
     }
     Some(Simulator {
         requires: map(requires, |pointers| pointers.into_iter().map(|(_, pointer)| pointer).collect()),
@@ -82,7 +82,7 @@ fn map<T, U>(choice: Choice<T>, with: impl Fn(T) -> U) -> Choice<U> {
 /// The example must work: it has what the simulator requires, and takes what the call adds.
 fn check_example(cx: &Context<'_>, session: &Read, method: &Method, (node, example): (&Node<'_>, &Value), required: &[(usize, Pointer)]) {
     for (offset, pointer) in &session.asked {
-        if !can_add(example, pointer) {
+        if !can_stand(example, pointer) {
             cx.report.add(*offset, format!("`{pointer}` can not be in the example: one of its parents there is no object"));
         }
     }
@@ -106,10 +106,22 @@ fn check_example(cx: &Context<'_>, session: &Read, method: &Method, (node, examp
 }
 
 /// A success is a JSON object or empty: anything else would not be a success.
-fn check_answer(node: &Node<'_>, body: &Value) {
+fn check_answer(node: &Node<'_>, body: &Value, success: &Success) {
     let Some(text) = node.text().filter(|text| !text.trim().is_empty()) else { return };
     let filled = Filled::new(text, |pointer| at(body, pointer).map_or("null".to_owned(), Value::to_string));
-    check_object(node, &filled.text, |at| filled.origin(at));
+    if let Some(answer) = check_object(node, &filled.text, |at| filled.origin(at))
+        && let Some(why) = says_no(success, &answer)
+    {
+        node.wrong(format!("this answer is not the success that `call.session.success` describes: {why}"));
+    }
+}
+
+/// Why a body at a success status is a no; `None` if it is a yes.
+fn says_no(success: &Success, body: &Value) -> Option<String> {
+    let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    let there = success.absent.iter().find(|pointer| at(body, pointer).is_some_and(|value| !empty(value)));
+    let other = || success.equals.iter().find(|(pointer, value)| at(body, pointer) != Some(value));
+    there.map(|pointer| format!("it has `{pointer}`")).or_else(|| other().map(|(pointer, value)| format!("its `{pointer}` is not {value}")))
 }
 
 /// The example as it is after `remove` and `wrap`.
@@ -141,19 +153,21 @@ fn finished_body(call: &Call, example: &Value) -> Value {
     body
 }
 
-fn refusals(node: &Node<'_>, cx: &Context<'_>) -> (BTreeMap<u16, Template>, Option<Template>) {
+fn refusals(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> (BTreeMap<u16, Template>, Option<Template>) {
     let entries = node.table().map(|table| Table::entries(&table)).unwrap_or_default();
     let mut refusals = BTreeMap::new();
     let mut credentials = None;
     for entry in &entries {
         let Some(template) = template(entry, cx, Allowed::SIMULATOR) else { continue };
-        check_refusal(entry);
         let key = entry.key();
+        let status = key.parse::<u16>().ok().filter(|status| key.len() == 3 && (200..=599).contains(status));
+        let success = session.map(|session| &session.call.success);
+        let at_success = |success: &&Success| key == CREDENTIALS || status.is_some_and(|status| success.statuses.contains(&status));
+        check_refusal(entry, success.filter(at_success));
         if key == CREDENTIALS {
             credentials = Some(template);
             continue;
         }
-        let status = key.parse::<u16>().ok().filter(|status| key.len() == 3 && (200..=599).contains(status));
         match status {
             Some(status) => {
                 refusals.insert(status, template);
@@ -170,9 +184,17 @@ fn refusals(node: &Node<'_>, cx: &Context<'_>) -> (BTreeMap<u16, Template>, Opti
     (refusals, credentials)
 }
 
-/// What looks like JSON must be JSON; services also refuse with plain text, or with nothing.
-fn check_refusal(node: &Node<'_>) {
-    let Some(text) = node.text().filter(|text| text.trim_start().starts_with('{')) else { return };
-    let filled = Filled::new(text, |_| "null".to_owned());
-    check_object(node, &filled.text, |at| filled.origin(at));
+/// What looks like JSON must be JSON; services also refuse with plain text, or with nothing. At a success status the body must say no.
+fn check_refusal(node: &Node<'_>, success: Option<&Success>) {
+    let Some(text) = node.text() else { return };
+    let body = if text.trim_start().starts_with('{') {
+        let filled = Filled::new(text, |_| "null".to_owned());
+        let Some(body) = check_object(node, &filled.text, |at| filled.origin(at)) else { return };
+        body
+    } else {
+        Value::Null
+    };
+    if success.is_some_and(|success| says_no(success, &body).is_none()) {
+        node.wrong("this refusal has a success status, and `call.session.success` would take it for a success");
+    }
 }

@@ -246,10 +246,18 @@ fn a_host_can_not_be_left() {
     for pattern in ["[a-z.]+", ".+", "[^a]+", "[+-z]+", "a|(b/)", "\\\\S+", "[?]"] {
         assert!(said(&GOOD.replace("[a-z0-9-]+", pattern)).iter().any(|line| line == plain), "{pattern}");
     }
-    let end = "x:14:8: the host must end in `suffix` right behind its last value: .psp.example";
+    let end = "x:14:8: the host must end in `suffix` behind its last value: .psp.example";
     check("}}.psp.example", "}}.evil.example", &[end]);
     check("}}.psp.example", "}}psp.example", &[end]);
     check("}}.psp.example/v1", "}}/v1", &["x:14:8: `hosts.live`: it must name a public host, not an address or a single label", end]);
+    check(
+        "https://{{ field.shop }}.psp.example/v1",
+        "https://evil.example/{{ field.shop }}.psp.example",
+        &[
+            "x:14:8: the host must end in `suffix` behind its last value: .psp.example",
+            "x:14:8: a value can stand in the host, not in the path behind it: write it in the paths of the calls",
+        ],
+    );
     let address = |to: &str, what: &str| check("https://api.test.psp.example/v1", to, &[&format!("x:13:11: `hosts.sandbox`: {what}")]);
     address("http://api.test.psp.example/v1", "it must begin with https://");
     address("https://127.0.0.1/v1", "it must name a public host, not an address or a single label");
@@ -297,10 +305,11 @@ fn the_example_must_work() {
         &["x:24:10: `/amount/value` can not be in the example: one of its parents there is no object"],
     );
     check("request /amount\"", "request /list/1/x\"", &[]);
+    check("request /amount\"", "request /list/2\"", &[]);
     check(
-        "request /amount\"",
-        "request /list/2\"",
-        &["x:24:10: `/list/2` can not be in the example: one of its parents there is no object"],
+        "body.set.\"/shop\"",
+        "body.set.\"/list/0\"",
+        &["x:22:10: `/list/0` can not be added to the example: one of its parents there is no object"],
     );
     check(
         "body.set.\"/shop\"",
@@ -311,6 +320,33 @@ fn the_example_must_work() {
         "[call.session.record]",
         "[call.session.body.refuse]\n\"/list\" = \"no lists\"\n[call.session.record]",
         &["x:32:11: the example has `/list`, which `body.refuse` refuses: no lists"],
+    );
+}
+
+#[test]
+fn answers_and_refusals_are_told_apart_by_the_success_of_the_session() {
+    let in_the_body = "success = { status = [201], absent = [\"/error\"], equals.\"/state\" = \"new\" }";
+    let broken = GOOD.replace("success = [201]", in_the_body).replace("refuse.400", "refuse.201");
+    assert_eq!(
+        said(&broken),
+        ["x:33:10: this answer is not the success that `call.session.success` describes: its `/state` is not \"new\""]
+    );
+    let good = broken.replace("answer = '''{", "answer = '''{\"state\":\"new\",\"error\":[],");
+    assert_eq!(said(&good), Vec::<String>::new());
+    check(
+        "refuse.400",
+        "refuse.201",
+        &["x:34:14: this refusal has a success status, and `call.session.success` would take it for a success"],
+    );
+    check(
+        "refuse.400",
+        "refuse.credentials",
+        &["x:34:22: this refusal has a success status, and `call.session.success` would take it for a success"],
+    );
+    check(
+        "body.set.",
+        "body.encoding = \"form\"\nbody.set.\"/a/b\" = 1\nbody.set.",
+        &["x:22:1: the encoding `form` has plain names and values only: `form-brackets` has lists and objects"],
     );
 }
 
