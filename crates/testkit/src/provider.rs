@@ -101,7 +101,12 @@ impl Provider {
         let tls = options.tls.is_some();
         let acceptor = options.tls.map(|tls| tls.identity.acceptor(tls.http2));
         let script = Script { greeting: options.greeting, next: VecDeque::new(), rule: Arc::new(|_| Reply::json(200, "{}")) };
-        let shared = Arc::new(Shared { script: Mutex::new(script), journal: Mutex::default(), counts: watch::Sender::default(), hang_up: Notify::new() });
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script),
+            journal: Mutex::default(),
+            counts: watch::Sender::default(),
+            hang_up: Notify::new(),
+        });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, acceptor, Arc::clone(&shared)));
         Self { shared, address, tls, _tasks: tasks }

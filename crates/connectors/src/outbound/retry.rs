@@ -44,3 +44,32 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn jitter_stays_between_its_limits_and_moves() {
+        let waits: Vec<Duration> = (0..200).map(|_| Backoff::Jitter.wait()).collect();
+        assert!(waits.iter().all(|wait| (50..=500).contains(&wait.as_millis())), "{waits:?}");
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
+    }
+
+    #[test]
+    fn only_seconds_say_when_to_come_back() {
+        let check = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(text));
+            retry_after(&headers)
+        };
+        assert_eq!(check("2"), Some(Duration::from_secs(2)));
+        assert_eq!(check(" 0 "), Some(Duration::ZERO));
+        for text in ["", "-1", "1.5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999"] {
+            assert_eq!(check(text), None, "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+}

@@ -91,3 +91,30 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sealed_wire_writes_nothing_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut wire = Wire::new(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let ledger = wire.ledger();
+        wire.write_all(b"first").await.unwrap();
+        let mark = ledger.written();
+        assert_eq!(mark, 5);
+        assert!(!ledger.seal(mark), "nothing was written since");
+        assert!(ledger.seal(0), "something was written since the beginning");
+        assert_eq!(wire.write(b"second").await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(wire.write_vectored(&[io::IoSlice::new(b"third")]).await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        drop(wire);
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"first");
+    }
+}

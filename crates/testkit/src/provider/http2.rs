@@ -19,7 +19,9 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, connection: usize, share
     let Ok(mut http2) = server::handshake(stream).await else { return };
     let mut streams = JoinSet::new();
     loop {
+        let hung_up = shared.hang_up.notified();
         tokio::select! {
+            () = hung_up => return,
             accepted = http2.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
                 let shared = Arc::clone(shared);
