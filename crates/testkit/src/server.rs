@@ -1,5 +1,6 @@
 //! The real server, as a process of its own, on port 0.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -41,7 +42,9 @@ pub struct Plan {
 impl Plan {
     /// A server with an empty SQLite database, simulators on, and everything else at its defaults.
     pub fn sqlite(binary: impl Into<PathBuf>) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        // The server refuses a data directory that others can read.
+        let private = std::fs::Permissions::from_mode(0o700);
+        let directory = tempfile::Builder::new().permissions(private).tempdir().expect("a temporary directory");
         let path = |name: &str| directory.path().join(name).display().to_string();
         let variables = [
             ("TOLLHOUSE_DATABASE__URL", format!("sqlite://{}", path("tollhouse.db"))),

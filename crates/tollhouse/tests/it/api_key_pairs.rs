@@ -37,7 +37,10 @@ async fn a_generated_pair_hands_out_its_private_half_once_and_signs() {
         assert!(private.starts_with("-----BEGIN PRIVATE KEY-----\n"), "{private:.40}");
         let key = Key::from_pem(private);
         assert_eq!(created["thumbprint"], key.thumbprint());
-        assert_eq!((&created["algorithm"], &created["active"], &created["merchant_accounts"], &created["last_used_at"]), (&json!("ECDSA"), &json!(true), &json!([]), &Value::Null));
+        assert_eq!(
+            (&created["algorithm"], &created["active"], &created["merchant_accounts"], &created["last_used_at"]),
+            (&json!("ECDSA"), &json!(true), &json!([]), &Value::Null)
+        );
         assert_eq!(created["roles"][0]["slug"], "full-access");
         assert_eq!(created["creator"]["thumbprint"], server.key.thumbprint());
 
@@ -71,7 +74,7 @@ async fn wrong_members_are_named_and_nothing_is_made() {
         let p256 = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\nq9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEHWwHdBO6B+dFabmdT9POxg==\n-----END PUBLIC KEY-----\n";
         for (body, expected) in [
             (json!({}), vec!["/display_name missing", "/role_ids missing"]),
-            (json!({ "display_name": "x", "role_ids": [] }), vec!["/role_ids out_of_range"]),
+            (json!({ "display_name": "x", "role_ids": [] }), vec!["/role_ids value_error"]),
             (json!({ "display_name": "x", "role_ids": ["nonsense"] }), vec!["/role_ids/0 value_error"]),
             (json!({ "display_name": "x", "role_ids": [full, "3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11"] }), vec!["/role_ids/1 unknown_reference"]),
             (json!({ "display_name": "x", "role_ids": [full], "algorithm": "RSA" }), vec!["/algorithm not_supported"]),
@@ -134,7 +137,10 @@ async fn roles_and_accounts_are_replaced_by_an_update() {
         let change = json!({ "role_ids": [role(server, "reporting").await], "merchant_account_ids": ["default"] });
         let changed = server.merchant().put(&format!("/api-key-pairs/{id}"), &change).await.expect(200);
         assert_eq!((&changed["roles"][0]["slug"], &changed["merchant_accounts"][0]["id"]), (&json!("reporting"), &json!("default")));
-        assert_eq!((changed["roles"].as_array().unwrap().len(), changed["merchant_accounts"][0]["type"].as_str()), (1, Some("merchant-account")));
+        assert_eq!(
+            (changed["roles"].as_array().unwrap().len(), changed["merchant_accounts"][0]["type"].as_str()),
+            (1, Some("merchant-account"))
+        );
         server.anonymous().token(key.token(&["*.read"])).get("/roles").await.problems(403, "forbidden");
         server.anonymous().token(key.token(&["*.read"])).get("/payment-services").await.expect(200);
     })

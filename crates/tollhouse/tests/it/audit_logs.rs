@@ -17,7 +17,8 @@ async fn every_change_leaves_one_entry_and_nothing_else_does() {
         merchant.delete(&path).await.expect(204);
         let page = merchant.get("/audit-logs?resource_type=payment-service").await.expect(200);
         let entries = page["items"].as_array().unwrap();
-        let seen: Vec<(&str, &str)> = entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["resource"]["name"].as_str().unwrap())).collect();
+        let seen: Vec<(&str, &str)> =
+            entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["resource"]["name"].as_str().unwrap())).collect();
         assert_eq!(seen, [("deleted", "Renamed"), ("updated", "Renamed"), ("created", "adyen-card")]);
         let entry = &entries[0];
         assert_uuid(&entry["id"]);
@@ -26,7 +27,10 @@ async fn every_change_leaves_one_entry_and_nothing_else_does() {
         assert_eq!((&entry["resource"]["type"], &entry["resource"]["id"]), (&json!("payment-service"), &json!(id)));
         let user = &entry["user"];
         assert_uuid(&user["id"]);
-        assert_eq!((&user["type"], &user["is_staff"], &user["status"], &user["email_address"]), (&json!("user"), &json!(false), &json!("active"), &Value::Null));
+        assert_eq!(
+            (&user["type"], &user["is_staff"], &user["status"], &user["email_address"]),
+            (&json!("user"), &json!(false), &json!("active"), &Value::Null)
+        );
     })
     .await;
 }
@@ -40,14 +44,25 @@ async fn the_log_is_filtered_paged_and_walled() {
         merchant.put(&format!("/payment-services/{id}"), &json!({ "active": false })).await.expect(200);
         let actions = async |query: &str| {
             let page = merchant.get(&format!("/audit-logs?{query}")).await.expect(200);
-            page["items"].as_array().unwrap().iter().map(|entry| format!("{} {}", entry["action"].as_str().unwrap(), entry["resource"]["type"].as_str().unwrap())).collect::<Vec<_>>()
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| format!("{} {}", entry["action"].as_str().unwrap(), entry["resource"]["type"].as_str().unwrap()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(actions("action=updated").await, ["updated payment-service"]);
-        assert_eq!(actions("resource_type=merchant-account&action=created").await.first().map(String::as_str), Some("created merchant-account"));
+        assert_eq!(
+            actions("resource_type=merchant-account&action=created").await.first().map(String::as_str),
+            Some("created merchant-account")
+        );
         let user = merchant.get("/audit-logs?limit=1").await.expect(200)["items"][0]["user"]["id"].as_str().unwrap().to_owned();
-        assert!(actions(&format!("user_id={user}")).await.len() >= 3);
+        assert_eq!(actions(&format!("user_id={user}")).await, ["updated payment-service", "created payment-service"]);
         assert_eq!(actions("user_id=3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11").await, Vec::<String>::new());
-        assert_eq!(merchant.get("/audit-logs?action=stolen&user_id=me").await.problems(400, "bad_request"), ["action value_error", "user_id type_error"]);
+        assert_eq!(
+            merchant.get("/audit-logs?action=stolen&user_id=me").await.problems(400, "bad_request"),
+            ["action value_error", "user_id type_error"]
+        );
         let foreign = server.merchant().for_account("other").get("/audit-logs?resource_type=payment-service").await.expect(200);
         assert_eq!(foreign["items"], json!([]));
     })

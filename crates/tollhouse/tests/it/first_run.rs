@@ -61,7 +61,12 @@ async fn a_second_run_goes_on_where_the_first_stopped() {
     process.kill().await.unwrap();
     let list = async || {
         let base = std::fs::read_to_string(folder.path().join("ready")).unwrap();
-        let output = Command::new(BINARY).args(["payment-services", "list", "--url", base.trim()]).current_dir(folder.path()).output().await.unwrap();
+        let output = Command::new(BINARY)
+            .args(["payment-services", "list", "--url", base.trim()])
+            .current_dir(folder.path())
+            .output()
+            .await
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         answer["items"].as_array().or(answer.as_array()).unwrap().len()

@@ -44,7 +44,11 @@ async fn every_wrong_token_gets_the_same_answer() {
         ];
         for (what, token) in tokens {
             let body = server.anonymous().token(token).get("/roles").await.expect(401);
-            assert_eq!((&body["code"], &body["message"], &body["details"]), (&json!("unauthorized"), &json!(MESSAGE), &json!([])), "{what}");
+            assert_eq!(
+                (&body["code"], &body["message"], &body["details"]),
+                (&json!("unauthorized"), &json!(MESSAGE), &json!([])),
+                "{what}"
+            );
         }
         server.anonymous().get("/roles").await.problems(401, "unauthorized");
         server.anonymous().header("authorization", "Basic Zm9vOmJhcg==").get("/roles").await.problems(401, "unauthorized");
@@ -121,11 +125,13 @@ async fn every_operation_wants_its_own_scope() {
                 let body = (method == "POST" || method == "PUT").then(|| "not even JSON".to_owned());
                 server.with_scopes(scopes).send(method.parse().unwrap(), &path, body).await
             };
-            for refused in [&[][..], &[&format!("{name}.{other_verb}")], &[&format!("*.{other_verb}")], &["embed"], &["*"]] {
+            let (other, other_wildcard) = (format!("{name}.{other_verb}"), format!("*.{other_verb}"));
+            for refused in [&[][..], &[other.as_str()], &[other_wildcard.as_str()], &["embed"], &["*"]] {
                 let reply = call(refused).await;
                 assert_eq!((reply.status, &reply.json()["code"]), (403, &json!("forbidden")), "{method} {path} with {refused:?}");
             }
-            for granted in [&[scope][..], &[&format!("*.{verb}")]] {
+            let wildcard = format!("*.{verb}");
+            for granted in [&[scope][..], &[wildcard.as_str()]] {
                 let reply = call(granted).await;
                 assert!(matches!(reply.status, 200 | 400 | 404), "{method} {path} with {granted:?}: {}", reply.text);
             }
@@ -185,7 +191,7 @@ async fn key_and_header_decide_the_account() {
         }
         let twice = server.merchant().for_account("a").for_account("b").get("/payment-services").await;
         assert!(matches!(twice.status, 400 | 403), "{}", twice.text);
-        for strange in ["", "A", "a ", &"x".repeat(10_000)] {
+        for strange in ["", "A", "a b", &"x".repeat(10_000)] {
             let reply = server.merchant().for_account(strange).get("/payment-services").await;
             assert!(matches!(reply.status, 400 | 403 | 404), "{strange:.20}: {}", reply.text);
         }
@@ -219,10 +225,11 @@ async fn another_account_does_not_exist() {
         let path = format!("/payment-services/{id}");
         let unknown = "/payment-services/3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11";
         let caller = |scopes: &[&str]| server.anonymous().token(key.token(scopes));
-        for (method, suffix, body) in
-            [("GET", "", None), ("PUT", "", Some("{}")), ("DELETE", "", None), ("POST", "/sessions", Some("{}"))]
+        for (method, suffix, body) in [("GET", "", None), ("PUT", "", Some("{}")), ("DELETE", "", None), ("POST", "/sessions", Some("{}"))]
         {
-            let call = async |path: &str| caller(&["*.read", "*.write"]).send(method.parse().unwrap(), &format!("{path}{suffix}"), body.map(str::to_owned)).await;
+            let call = async |path: &str| {
+                caller(&["*.read", "*.write"]).send(method.parse().unwrap(), &format!("{path}{suffix}"), body.map(str::to_owned)).await
+            };
             let (foreign, missing) = (call(&path).await, call(unknown).await);
             assert_eq!((foreign.status, &foreign.text), (404, &missing.text), "{method}{suffix}");
         }

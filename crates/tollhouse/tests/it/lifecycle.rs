@@ -19,7 +19,8 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
         }
         let server = server.kill().await.serve().await;
         let page = server.merchant().get("/payment-service-sessions?limit=100").await.expect(200);
-        let mut kept: Vec<String> = page["items"].as_array().unwrap().iter().map(|record| record["reference"].as_str().unwrap().to_owned()).collect();
+        let mut kept: Vec<String> =
+            page["items"].as_array().unwrap().iter().map(|record| record["reference"].as_str().unwrap().to_owned()).collect();
         kept.reverse();
         assert_eq!(kept, acknowledged);
         let session = server.merchant().post(&format!("/payment-services/{id}/sessions"), &adyen_request()).await.expect(200);
@@ -43,7 +44,16 @@ async fn a_server_that_is_told_to_stop_ends_well() {
 async fn init_happens_once() {
     for plan in plans().await {
         let server = plan.start().await;
-        let again = server.plan.run(&["init", "--config", &server.plan.file("tollhouse.toml").display().to_string(), "--key-out", &server.plan.file("second.pem").display().to_string()]).await;
+        let again = server
+            .plan
+            .run(&[
+                "init",
+                "--config",
+                &server.plan.file("tollhouse.toml").display().to_string(),
+                "--key-out",
+                &server.plan.file("second.pem").display().to_string(),
+            ])
+            .await;
         assert!(!again.status.success() && !server.plan.file("second.pem").exists());
         assert!(!again.stderr.is_empty(), "it says why");
         server.end().await;

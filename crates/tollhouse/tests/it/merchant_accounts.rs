@@ -103,18 +103,36 @@ async fn the_list_is_paged_newest_first_and_searched() {
     on_each_engine(async |server| {
         let merchant = server.merchant();
         for number in 1..=5 {
-            merchant.post("/merchant-accounts", &json!({ "id": format!("shop-{number}"), "display_name": format!("Shop {number}") })).await.expect(201);
+            merchant
+                .post("/merchant-accounts", &json!({ "id": format!("shop-{number}"), "display_name": format!("Shop {number}") }))
+                .await
+                .expect(201);
         }
-        let ids = |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let ids =
+            |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
         let first = merchant.get("/merchant-accounts?limit=4").await.expect(200);
-        assert_eq!((ids(&first), &first["limit"], &first["previous_cursor"]), (vec!["shop-5".into(), "shop-4".into(), "shop-3".into(), "shop-2".into()], &json!(4), &Value::Null));
-        let second = merchant.get(&format!("/merchant-accounts?limit=4&cursor={}", first["next_cursor"].as_str().unwrap())).await.expect(200);
+        assert_eq!(
+            (ids(&first), &first["limit"], &first["previous_cursor"]),
+            (vec!["shop-5".into(), "shop-4".into(), "shop-3".into(), "shop-2".into()], &json!(4), &Value::Null)
+        );
+        let second =
+            merchant.get(&format!("/merchant-accounts?limit=4&cursor={}", first["next_cursor"].as_str().unwrap())).await.expect(200);
         assert_eq!((ids(&second), &second["next_cursor"]), (vec!["shop-1".into(), "default".into()], &Value::Null));
-        let back = merchant.get(&format!("/merchant-accounts?limit=4&cursor={}", second["previous_cursor"].as_str().unwrap())).await.expect(200);
+        let back =
+            merchant.get(&format!("/merchant-accounts?limit=4&cursor={}", second["previous_cursor"].as_str().unwrap())).await.expect(200);
         assert_eq!((ids(&back), &back["previous_cursor"]), (ids(&first), &Value::Null));
         assert_eq!(ids(&merchant.get("/merchant-accounts?search=HOP%203").await.expect(200)), ["shop-3"]);
-        assert_eq!(ids(&merchant.get("/merchant-accounts?search=%25").await.expect(200)), Vec::<String>::new(), "a wildcard of the database is a plain character");
-        for (query, expected) in [("limit=0", "limit out_of_range"), ("limit=101", "limit out_of_range"), ("limit=x", "limit type_error"), ("cursor=%21", "cursor value_error")] {
+        assert_eq!(
+            ids(&merchant.get("/merchant-accounts?search=%25").await.expect(200)),
+            Vec::<String>::new(),
+            "a wildcard of the database is a plain character"
+        );
+        for (query, expected) in [
+            ("limit=0", "limit out_of_range"),
+            ("limit=101", "limit out_of_range"),
+            ("limit=x", "limit type_error"),
+            ("cursor=%21", "cursor value_error"),
+        ] {
             assert_eq!(merchant.get(&format!("/merchant-accounts?{query}")).await.problems(400, "bad_request"), [expected]);
         }
     })

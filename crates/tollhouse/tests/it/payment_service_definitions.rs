@@ -8,15 +8,34 @@ use crate::support::{adyen_request, on_each_engine, on_each_engine_with, service
 async fn a_definition_shows_what_to_enter() {
     on_each_engine(async |server| {
         let definition = server.merchant().get("/payment-service-definitions/adyen-ideal").await.expect(200);
-        assert_eq!((&definition["type"], &definition["id"], &definition["method"]), (&json!("payment-service-definition"), &json!("adyen-ideal"), &json!("ideal")));
-        assert_eq!((&definition["mode"], &definition["supported_currencies"], &definition["supported_countries"]), (&json!("redirect"), &json!(["EUR"]), &json!(["NL"])));
-        let fields: Vec<(&str, bool, bool)> =
-            definition["fields"].as_array().unwrap().iter().map(|f| (f["key"].as_str().unwrap(), f["required"].as_bool().unwrap(), f["secret"].as_bool().unwrap())).collect();
+        assert_eq!(
+            (&definition["type"], &definition["id"], &definition["method"]),
+            (&json!("payment-service-definition"), &json!("adyen-ideal"), &json!("ideal"))
+        );
+        assert_eq!(
+            (&definition["mode"], &definition["supported_currencies"], &definition["supported_countries"]),
+            (&json!("redirect"), &json!(["EUR"]), &json!(["NL"]))
+        );
+        let fields: Vec<(&str, bool, bool)> = definition["fields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| (f["key"].as_str().unwrap(), f["required"].as_bool().unwrap(), f["secret"].as_bool().unwrap()))
+            .collect();
         assert_eq!(
             fields,
-            [("api_key", true, true), ("merchant_account", true, false), ("live_endpoint_prefix", false, false), ("mode", false, false), ("timeout_ms", false, false)]
+            [
+                ("api_key", true, true),
+                ("merchant_account", true, false),
+                ("live_endpoint_prefix", false, false),
+                ("mode", false, false),
+                ("timeout_ms", false, false)
+            ]
         );
-        assert_eq!((&definition["supported_features"]["create_session"], &definition["supported_features"]["verify_credentials"]), (&json!(true), &json!(true)));
+        assert_eq!(
+            (&definition["supported_features"]["create_session"], &definition["supported_features"]["verify_credentials"]),
+            (&json!(true), &json!(true))
+        );
         assert_eq!((&definition["reporting_fields"], &definition["required_checkout_fields"]), (&json!([]), &json!([])));
         server.merchant().get("/payment-service-definitions/nobody-card").await.problems(404, "not_found");
         server.merchant().get("/payment-service-definitions/%20").await.problems(404, "not_found");
@@ -28,7 +47,8 @@ async fn a_definition_shows_what_to_enter() {
 async fn the_catalogue_is_paged_by_id() {
     on_each_engine(async |server| {
         let all = server.merchant().get("/payment-service-definitions?limit=100").await.expect(200);
-        let ids = |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let ids =
+            |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
         let everything = ids(&all);
         assert!(everything.is_sorted() && everything.len() > 25 && everything.contains(&"mock-card".to_owned()), "{everything:?}");
         let (mut seen, mut cursor) = (Vec::new(), String::new());
@@ -47,11 +67,17 @@ async fn the_catalogue_is_paged_by_id() {
 
 #[tokio::test]
 async fn what_is_only_simulated_needs_simulators() {
-    on_each_engine_with(|plan| plan.with("TOLLHOUSE_SIMULATORS__ENABLED", "false"), async |server| {
-        server.merchant().get("/payment-service-definitions/mock-card").await.problems(404, "not_found");
-        let simulated = service("adyen-card", &[("api_key", "k"), ("merchant_account", "M"), ("mode", "simulator")]);
-        assert_eq!(server.merchant().post("/payment-services", &simulated).await.problems(400, "bad_request"), ["/fields/2 value_error"]);
-    })
+    on_each_engine_with(
+        |plan| plan.with("TOLLHOUSE_SIMULATORS__ENABLED", "false"),
+        async |server| {
+            server.merchant().get("/payment-service-definitions/mock-card").await.problems(404, "not_found");
+            let simulated = service("adyen-card", &[("api_key", "k"), ("merchant_account", "M"), ("mode", "simulator")]);
+            assert_eq!(
+                server.merchant().post("/payment-services", &simulated).await.problems(400, "bad_request"),
+                ["/fields/2 value_error"]
+            );
+        },
+    )
     .await;
 }
 
@@ -65,7 +91,12 @@ async fn a_session_takes_the_active_service_of_the_lowest_position_then_the_olde
             body["position"] = json!(position);
             server.merchant().post("/payment-services", &body).await.expect(201)["id"].as_str().unwrap().to_owned()
         };
-        let chosen = async || server.merchant().post(path, &adyen_request()).await.expect(200)["response_body"]["merchantAccount"].as_str().unwrap().to_owned();
+        let chosen = async || {
+            server.merchant().post(path, &adyen_request()).await.expect(200)["response_body"]["merchantAccount"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
         let second = create("Second", 2).await;
         create("AlsoSecond", 2).await;
         assert_eq!(chosen().await, "Second");

@@ -71,7 +71,7 @@ async fn records_are_filtered_paged_and_walled() {
         };
         assert_eq!(references("").await, ["r-3", "r-2", "r-1"]);
         assert_eq!(references("status=succeeded").await, ["r-1"]);
-        assert_eq!(references("status=succeeded&status=failed&code=SERVICE_ERROR").await, ["r-3"]);
+        assert_eq!(references("status=failed&code=SERVICE_ERROR").await, ["r-3"]);
         assert_eq!(references("reference=r-2").await, ["r-2"]);
         assert_eq!(references(&format!("payment_service_id={ideal}")).await, ["r-3"]);
         assert_eq!(references("payment_service_definition_id=adyen-card").await, ["r-2", "r-1"]);
@@ -80,7 +80,8 @@ async fn records_are_filtered_paged_and_walled() {
         let moment = middle["created_at"].as_str().unwrap().replace('+', "%2B");
         assert_eq!(references(&format!("created_at_gte={moment}&created_at_lte={moment}")).await, ["r-2"]);
         assert_eq!(references(&format!("request_id={}", middle["request_id"].as_str().unwrap())).await, ["r-2"]);
-        let next = merchant.get(&format!("/payment-service-sessions?limit=2&cursor={}", all["next_cursor"].as_str().unwrap())).await.expect(200);
+        let next =
+            merchant.get(&format!("/payment-service-sessions?limit=2&cursor={}", all["next_cursor"].as_str().unwrap())).await.expect(200);
         assert_eq!((&next["items"][0]["reference"], &next["next_cursor"]), (&json!("r-1"), &Value::Null));
         let wrong = "status=perhaps&created_at_gte=yesterday&payment_service_id=me";
         assert_eq!(merchant.get(&format!("/payment-service-sessions?{wrong}")).await.problems(400, "bad_request").len(), 3);

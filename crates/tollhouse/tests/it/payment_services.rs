@@ -51,7 +51,7 @@ async fn every_wrong_member_is_named_at_once() {
             ("display_name", json!("x".repeat(201)), "/display_name string_too_long"),
             ("display_name", json!(7), "/display_name type_error"),
             ("payment_service_definition_id", json!("nobody-card"), "/payment_service_definition_id unknown_reference"),
-            ("accepted_currencies", json!([]), "/accepted_currencies out_of_range"),
+            ("accepted_currencies", json!([]), "/accepted_currencies value_error"),
             ("accepted_currencies", json!(["EUR", "eur"]), "/accepted_currencies/1 pattern_mismatch"),
             ("accepted_currencies", json!(["ZZZ"]), "/accepted_currencies/0 value_error"),
             ("accepted_countries", json!(["NL", "Holland"]), "/accepted_countries/1 pattern_mismatch"),
@@ -87,10 +87,17 @@ async fn credentials_are_held_against_the_definition() {
         assert_eq!(create(&stripe("sk_test_1", "moon")).await.problems(400, "bad_request"), ["/fields/1 value_error"]);
         assert_eq!(create(&service("stripe-card", &[("mode", "sandbox")])).await.problems(400, "bad_request"), ["/fields missing"]);
         assert_eq!(
-            create(&service("stripe-card", &[("secret_key", "sk_test_1"), ("secret", "x"), ("timeout_ms", "soon")])).await.problems(400, "bad_request"),
+            create(&service("stripe-card", &[("secret_key", "sk_test_1"), ("secret", "x"), ("timeout_ms", "soon")]))
+                .await
+                .problems(400, "bad_request"),
             ["/fields/1 value_error", "/fields/2 value_error"]
         );
-        assert_eq!(create(&service("klarna-klarna", &[("username", "u"), ("password", "p"), ("region", "moon")])).await.problems(400, "bad_request"), ["/fields/2 value_error"]);
+        assert_eq!(
+            create(&service("klarna-klarna", &[("username", "u"), ("password", "p"), ("region", "moon")]))
+                .await
+                .problems(400, "bad_request"),
+            ["/fields/2 value_error"]
+        );
         create(&stripe("sk_test_1", "sandbox")).await.expect(201);
     })
     .await;
@@ -98,11 +105,14 @@ async fn credentials_are_held_against_the_definition() {
 
 #[tokio::test]
 async fn an_instance_for_sandboxes_refuses_live_services() {
-    on_each_engine_with(|plan| plan.with("TOLLHOUSE_SERVER__ENVIRONMENT", "sandbox"), async |server| {
-        let live = service("stripe-card", &[("secret_key", "sk_live_1"), ("mode", "live")]);
-        let problems = server.merchant().post("/payment-services", &live).await.problems(400, "bad_request");
-        assert!(problems.contains(&"/fields/1 value_error".to_owned()), "{problems:?}");
-    })
+    on_each_engine_with(
+        |plan| plan.with("TOLLHOUSE_SERVER__ENVIRONMENT", "sandbox"),
+        async |server| {
+            let live = service("stripe-card", &[("secret_key", "sk_live_1"), ("mode", "live")]);
+            let problems = server.merchant().post("/payment-services", &live).await.problems(400, "bad_request");
+            assert!(problems.contains(&"/fields/1 value_error".to_owned()), "{problems:?}");
+        },
+    )
     .await;
 }
 
@@ -148,9 +158,15 @@ async fn a_merchant_profile_is_kept_with_the_moment_it_was_made() {
         body["merchant_profile"] = json!({ "visa": profile(), "amex": null });
         let created = server.merchant().post("/payment-services", &body).await.expect(201);
         assert_moment(&created["merchant_profile"]["visa"]["created_at"]);
-        assert_eq!((&created["merchant_profile"]["visa"]["merchant_name"], &created["merchant_profile"]["amex"]), (&json!("Acme"), &Value::Null));
+        assert_eq!(
+            (&created["merchant_profile"]["visa"]["merchant_name"], &created["merchant_profile"]["amex"]),
+            (&json!("Acme"), &Value::Null)
+        );
         body["merchant_profile"]["visa"]["merchant_category_code"] = json!("12345");
-        assert_eq!(server.merchant().post("/payment-services", &body).await.problems(400, "bad_request"), ["/merchant_profile/visa/merchant_category_code string_too_long"]);
+        assert_eq!(
+            server.merchant().post("/payment-services", &body).await.problems(400, "bad_request"),
+            ["/merchant_profile/visa/merchant_category_code string_too_long"]
+        );
     })
     .await;
 }
@@ -201,7 +217,10 @@ async fn verification_tells_good_credentials_from_bad() {
     on_each_engine(async |server| {
         let verify = async |definition: &str, fields: &[(&str, &str)]| {
             let fields: Vec<Value> = fields.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-            server.merchant().post("/payment-services/verify", &json!({ "payment_service_definition_id": definition, "fields": fields })).await
+            server
+                .merchant()
+                .post("/payment-services/verify", &json!({ "payment_service_definition_id": definition, "fields": fields }))
+                .await
         };
         for (definition, good, bad) in [
             ("adyen-card", [("api_key", "k"), ("merchant_account", "M")], ("api_key", "invalid-key")),
@@ -212,9 +231,15 @@ async fn verification_tells_good_credentials_from_bad() {
             assert_eq!(verify(definition, &with_mode(&good)).await.expect(200), json!({}), "{definition}");
             let wrong: Vec<_> = good.iter().map(|(key, value)| if *key == bad.0 { bad } else { (*key, *value) }).collect();
             let problems = verify(definition, &with_mode(&wrong)).await.problems(400, "bad_request");
-            assert!(!problems.is_empty() && problems.iter().all(|problem| problem.starts_with("/fields/") && problem.ends_with(" value_error")), "{definition}: {problems:?}");
+            assert!(
+                !problems.is_empty() && problems.iter().all(|problem| problem.starts_with("/fields/") && problem.ends_with(" value_error")),
+                "{definition}: {problems:?}"
+            );
         }
-        assert_eq!(verify("mock-card", &[("merchant_id", "m")]).await.problems(400, "bad_request"), ["/payment_service_definition_id not_supported"]);
+        assert_eq!(
+            verify("mock-card", &[("merchant_id", "m")]).await.problems(400, "bad_request"),
+            ["/payment_service_definition_id not_supported"]
+        );
         assert_eq!(verify("nobody-card", &[]).await.problems(400, "bad_request"), ["/payment_service_definition_id unknown_reference"]);
     })
     .await;
@@ -225,7 +250,13 @@ async fn verification_fills_in_what_is_stored() {
     on_each_engine(async |server| {
         let id = simulated_adyen(server, "adyen-card").await;
         let verify = async |definition: &str, fields: Value| {
-            server.merchant().post("/payment-services/verify", &json!({ "payment_service_definition_id": definition, "payment_service_id": id, "fields": fields })).await
+            server
+                .merchant()
+                .post(
+                    "/payment-services/verify",
+                    &json!({ "payment_service_definition_id": definition, "payment_service_id": id, "fields": fields }),
+                )
+                .await
         };
         verify("adyen-card", json!([])).await.expect(200);
         let refused = verify("adyen-card", json!([{ "key": "api_key", "value": "invalid" }])).await.problems(400, "bad_request");
@@ -241,7 +272,10 @@ async fn an_inactive_service_creates_no_sessions() {
         let id = simulated_adyen(server, "adyen-card").await;
         let path = format!("/payment-services/{id}");
         server.merchant().put(&path, &json!({ "active": false })).await.expect(200);
-        assert_eq!(server.merchant().post_text(&format!("{path}/sessions"), "nonsense").await.problems(400, "bad_request"), ["payment_service_id not_supported"]);
+        assert_eq!(
+            server.merchant().post_text(&format!("{path}/sessions"), "nonsense").await.problems(400, "bad_request"),
+            ["payment_service_id not_supported"]
+        );
         let mock = server.merchant().post("/payment-services", &service("mock-card", &[("merchant_id", "anything")])).await.expect(201);
         let path = format!("/payment-services/{}/sessions", mock["id"].as_str().unwrap());
         assert_eq!(server.merchant().post_text(&path, "nonsense").await.problems(400, "bad_request"), ["payment_service_id not_supported"]);

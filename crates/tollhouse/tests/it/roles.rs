@@ -15,7 +15,10 @@ async fn the_built_in_roles_are_listed() {
         assert_uuid(&full["id"]);
         assert_eq!(full["type"], "role");
         assert_eq!(full["permissions"], json!({ "allow": ["*.read", "*.write", "embed"] }));
-        assert_eq!((&full["assignable_to"], &full["applies_to"], &full["is_standalone_assignable"]), (&json!(["api-key-pair"]), &json!([]), &json!(true)));
+        assert_eq!(
+            (&full["assignable_to"], &full["applies_to"], &full["is_standalone_assignable"]),
+            (&json!(["api-key-pair"]), &json!([]), &json!(true))
+        );
         let first = server.merchant().get("/roles?limit=3").await.expect(200);
         let rest = server.merchant().get(&format!("/roles?limit=3&cursor={}", first["next_cursor"].as_str().unwrap())).await.expect(200);
         assert_eq!((rest["items"].as_array().unwrap().len(), rest["next_cursor"].is_null()), (1, true));

@@ -39,23 +39,27 @@ impl Stage<'_> {
 /// Runs a test on each database with one configured service whose calls reach a scripted payment service.
 pub(crate) async fn on_stage(definition: &str, fields: &[(&str, &str)], test: impl AsyncFn(Stage<'_>)) {
     let authority = Authority::new();
-    let identity = || authority.issue(&["127.0.0.1"], Validity::Now);
+    let identity = || authority.issue(&["127.0.0.1"], Validity::Current);
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
     let provider = Provider::start(Options::tls(identity())).await;
     let id = definition.split('-').next().unwrap();
-    on_each_engine_with(|plan| plan.provider_at(id, &provider.url(""), Some(&ca)), async |server| {
-        let fields = [fields, &[("mode", "sandbox")]].concat();
-        let created = server.merchant().post("/payment-services", &service(definition, &fields)).await.expect(201);
-        let path = format!("/payment-services/{}", created["id"].as_str().unwrap());
-        test(Stage { server, provider: &provider, path }).await;
-    })
+    on_each_engine_with(
+        |plan| plan.provider_at(id, &provider.url(""), Some(&ca)),
+        async |server| {
+            let fields = [fields, &[("mode", "sandbox")]].concat();
+            let created = server.merchant().post("/payment-services", &service(definition, &fields)).await.expect(201);
+            let path = format!("/payment-services/{}", created["id"].as_str().unwrap());
+            test(Stage { server, provider: &provider, path }).await;
+        },
+    )
     .await;
 }
 
 /// Credentials of an Adyen service with a time limit of half a second.
-pub(crate) const ADYEN: [(&str, &str); 3] = [("api_key", "canary-api-key-0123456789"), ("merchant_account", "ShopECOM"), ("timeout_ms", "500")];
+pub(crate) const ADYEN: [(&str, &str); 3] =
+    [("api_key", "canary-api-key-0123456789"), ("merchant_account", "ShopECOM"), ("timeout_ms", "500")];
 
 /// A session, as the API writes one.
 pub(crate) fn session(status: &str, code: Option<&str>, status_code: Option<u16>, response_body: Value) -> Value {

@@ -10,12 +10,19 @@ use crate::support::{adyen_request, on_each_engine, simulated_adyen};
 async fn routes_that_are_not_there_say_so_in_the_api_s_shape() {
     on_each_engine(async |server| {
         let merchant = server.merchant();
-        for path in ["/", "/nothing", "/transactions", "/checkout/sessions", "/payment-services/", "/payment-services/a/b/c", "/metrics", "/%00"] {
+        for path in
+            ["/", "/nothing", "/transactions", "/checkout/sessions", "/payment-services/", "/payment-services/a/b/c", "/metrics", "/%00"]
+        {
             let body = merchant.get(path).await.expect(404);
             assert_eq!((&body["code"], &body["message"]), (&json!("not_found"), &json!("The resource could not be found")), "{path}");
         }
         merchant.post("/transactions", &json!({})).await.problems(404, "not_found");
-        for (method, path, allow) in [("DELETE", "/payment-services", "GET"), ("PATCH", "/merchant-accounts/default", "PUT"), ("PUT", "/roles", "GET"), ("TRACE", "/roles", "GET")] {
+        for (method, path, allow) in [
+            ("DELETE", "/payment-services", "GET"),
+            ("PATCH", "/merchant-accounts/default", "PUT"),
+            ("PUT", "/roles", "GET"),
+            ("TRACE", "/roles", "GET"),
+        ] {
             let reply = merchant.send(method.parse().unwrap(), path, None).await;
             reply.problems(405, "method_not_allowed");
             assert!(reply.header("allow").unwrap().contains(allow), "{method} {path}: {:?}", reply.header("allow"));
@@ -53,7 +60,8 @@ async fn bodies_have_a_limit_and_one_coding() {
         let long_number = format!("{{\"amount\":{}}}", "9".repeat(100_000));
         merchant.post_text(&path, long_number).await.expect(200);
         let typed = format!("{{\"position\":{}}}", "9".repeat(100_000));
-        let problems = merchant.send("PUT".parse().unwrap(), &format!("/payment-services/{id}"), Some(typed)).await.problems(400, "bad_request");
+        let problems =
+            merchant.send("PUT".parse().unwrap(), &format!("/payment-services/{id}"), Some(typed)).await.problems(400, "bad_request");
         assert_eq!(problems, ["/position out_of_range"]);
     })
     .await;
@@ -63,13 +71,17 @@ async fn bodies_have_a_limit_and_one_coding() {
 async fn integers_may_be_written_with_a_point() {
     on_each_engine(async |server| {
         let id = simulated_adyen(server, "adyen-card").await;
-        let put = async |text: &str| server.merchant().send("PUT".parse().unwrap(), &format!("/payment-services/{id}"), Some(text.to_owned())).await;
+        let put = async |text: &str| {
+            server.merchant().send("PUT".parse().unwrap(), &format!("/payment-services/{id}"), Some(text.to_owned())).await
+        };
         assert_eq!(put(r#"{"position":7.0}"#).await.expect(200)["position"], 7);
         for wrong in [r#"{"position":7.5}"#, r#"{"position":"7"}"#, r#"{"position":true}"#] {
             assert_eq!(put(wrong).await.problems(400, "bad_request"), ["/position type_error"], "{wrong}");
         }
         // Members that the API does not know are ignored, and stored nowhere.
-        let extra = put(r#"{"id":"x","merchant_account_id":"other","is_deleted":true,"__proto__":{},"refund_ingestion_enabled":false}"#).await.expect(200);
+        let extra = put(r#"{"id":"x","merchant_account_id":"other","is_deleted":true,"__proto__":{},"refund_ingestion_enabled":false}"#)
+            .await
+            .expect(200);
         assert_eq!((&extra["id"], &extra["merchant_account_id"], &extra["is_deleted"]), (&json!(id), &json!("default"), &json!(false)));
     })
     .await;

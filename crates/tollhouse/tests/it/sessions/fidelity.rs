@@ -36,7 +36,11 @@ async fn stored_credentials_win_however_the_caller_spells_them() {
             assert!(!sent.text().contains("Evil"), "{}", sent.text());
         }
         let before = stage.provider.requests().len();
-        for body in [r#"{"merchantAccount":"Evil","merchantAccount":"Evil"}"#, r#"{"merchantAccount":"A","merchant\u0041ccount":"Evil"}"#, r#"{"a":1,"a":2}"#] {
+        for body in [
+            r#"{"merchantAccount":"Evil","merchantAccount":"Evil"}"#,
+            r#"{"merchantAccount":"A","merchant\u0041ccount":"Evil"}"#,
+            r#"{"a":1,"a":2}"#,
+        ] {
             let problems = stage.session(body).await.problems(400, "bad_request");
             assert_eq!(problems.len(), 1, "{problems:?}");
         }
@@ -107,7 +111,9 @@ async fn stripe_gets_a_nested_form() {
 
 #[tokio::test]
 async fn one_stripe_definition_per_resource() {
-    for (definition, target) in [("stripe-stripe", "/v1/checkout/sessions"), ("stripe-setup", "/v1/setup_intents"), ("stripe-klarna", "/v1/payment_intents")] {
+    for (definition, target) in
+        [("stripe-stripe", "/v1/checkout/sessions"), ("stripe-setup", "/v1/setup_intents"), ("stripe-klarna", "/v1/payment_intents")]
+    {
         on_stage(definition, &[("secret_key", "sk_test_1")], async |stage| {
             stage.session("{}").await.expect(200);
             assert_eq!(stage.provider.requests().last().unwrap().target, target);
@@ -154,9 +160,14 @@ async fn values_can_not_leave_their_place() {
         let sent = stage.provider.requests().pop().unwrap();
         let names: Vec<String> = url::form_urlencoded::parse(&sent.body).map(|(name, _)| name.into_owned()).collect();
         assert_eq!(names.iter().filter(|name| *name == "amount").count(), 1, "{}", sent.text());
-        let fields = |account: &str| crate::support::service("stripe-card", &[("secret_key", "sk_test_1"), ("stripe_account", account), ("mode", "sandbox")]);
+        let fields = |account: &str| {
+            crate::support::service("stripe-card", &[("secret_key", "sk_test_1"), ("stripe_account", account), ("mode", "sandbox")])
+        };
         for account in ["acct_1\r\nX-Evil: 1", "acct_1/../..", "evil"] {
-            assert_eq!(stage.server.merchant().post("/payment-services", &fields(account)).await.problems(400, "bad_request"), ["/fields/1 pattern_mismatch"]);
+            assert_eq!(
+                stage.server.merchant().post("/payment-services", &fields(account)).await.problems(400, "bad_request"),
+                ["/fields/1 pattern_mismatch"]
+            );
         }
     })
     .await;

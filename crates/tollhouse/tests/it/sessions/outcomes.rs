@@ -16,7 +16,11 @@ async fn check(stage: &Stage<'_>, reply: Reply, expected: Value, delivered: &str
     assert_eq!(answer.expect(200), expected, "{what}");
     assert_eq!(answer.header("tollhouse-delivered"), Some(delivered), "{what}");
     let record = stage.record().await;
-    assert_eq!((&record["status"], &record["code"], &record["status_code"]), (&expected["status"], &expected["code"], &expected["status_code"]), "{what}");
+    assert_eq!(
+        (&record["status"], &record["code"], &record["status_code"]),
+        (&expected["status"], &expected["code"], &expected["status_code"]),
+        "{what}"
+    );
     assert_eq!(record["outcome_known"], json!(delivered != "unknown"), "{what}");
 }
 
@@ -39,7 +43,6 @@ async fn an_answer_decides_by_its_status_and_its_bytes() {
             (Reply::json(201, "{} {}"), invalid(201)),
             (Reply::json(201, "<html>hello</html>"), invalid(201)),
             (Reply::Answer { status: 201, headers: vec![], body: vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}'] }, invalid(201)),
-            (Reply::Huge((1 << 20) + 1), invalid(200)),
             (Reply::json(201, &text).with_header("content-encoding", "gzip"), invalid(201)),
             (Reply::redirect(302, "https://127.0.0.1:1/elsewhere"), invalid(302)),
             (Reply::redirect(308, "https://127.0.0.1:1/elsewhere"), invalid(308)),
@@ -56,13 +59,16 @@ async fn an_answer_decides_by_its_status_and_its_bytes() {
         for (reply, expected) in rows {
             check(&stage, reply, expected, "yes").await;
         }
+        // Reading ends at the limit, so that nobody has seen a complete answer.
+        check(&stage, Reply::Huge((1 << 20) + 1), invalid(200), "unknown").await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn without_a_whole_answer_nobody_knows() {
-    on_stage("adyen-card", &ADYEN, async |stage| {
+    // This service takes no idempotency key, so a request that may have arrived is not sent again.
+    on_stage("braintree-card", &[("public_key", "p"), ("private_key", "k"), ("timeout_ms", "500")], async |stage| {
         let network = || session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null);
         let head = b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"id\":".to_vec();
         let rows = [
@@ -103,13 +109,20 @@ async fn without_a_connection_nothing_was_sent() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_ends_the_call() {
-    let provider = testkit::provider::Provider::start(testkit::provider::Options::tls(testkit::provider::Identity::self_signed(&["127.0.0.1"]))).await;
-    crate::support::on_each_engine_with(|plan| plan.provider_at("adyen", &provider.url(""), None), async |server| {
-        let id = server.merchant().post("/payment-services", &crate::support::service("adyen-card", &ADYEN)).await.expect(201)["id"].as_str().unwrap().to_owned();
-        let answer = server.merchant().post(&format!("/payment-services/{id}/sessions"), &adyen_request()).await;
-        assert_eq!(answer.expect(200), session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null));
-        assert_eq!(answer.header("tollhouse-delivered"), Some("no"));
-    })
+    let provider =
+        testkit::provider::Provider::start(testkit::provider::Options::tls(testkit::provider::Identity::self_signed(&["127.0.0.1"]))).await;
+    crate::support::on_each_engine_with(
+        |plan| plan.provider_at("adyen", &provider.url(""), None),
+        async |server| {
+            let id = server.merchant().post("/payment-services", &crate::support::service("adyen-card", &ADYEN)).await.expect(201)["id"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            let answer = server.merchant().post(&format!("/payment-services/{id}/sessions"), &adyen_request()).await;
+            assert_eq!(answer.expect(200), session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null));
+            assert_eq!(answer.header("tollhouse-delivered"), Some("no"));
+        },
+    )
     .await;
     assert_eq!(provider.requests().len(), 0);
 }
@@ -118,12 +131,19 @@ async fn a_certificate_that_nobody_vouches_for_ends_the_call() {
 async fn an_address_that_is_not_allowed_is_a_configuration_error() {
     // An override alone opens no door: the address rule holds.
     for base in ["https://127.0.0.1:9", "https://10.0.0.1", "https://169.254.169.254", "https://[::1]:9", "https://2130706433"] {
-        crate::support::on_each_engine_with(|plan| plan.with("TOLLHOUSE_PROVIDERS__ADYEN__BASE_URL", base), async |server| {
-            let id = server.merchant().post("/payment-services", &crate::support::service("adyen-card", &ADYEN)).await.expect(201)["id"].as_str().unwrap().to_owned();
-            let answer = server.merchant().post(&format!("/payment-services/{id}/sessions"), &adyen_request()).await;
-            assert_eq!(answer.expect(200), session("failed", Some("INVALID_SERVICE_CONFIGURATION"), None, Value::Null), "{base}");
-            assert_eq!(answer.header("tollhouse-delivered"), Some("no"), "{base}");
-        })
+        crate::support::on_each_engine_with(
+            |plan| plan.with("TOLLHOUSE_PROVIDERS__ADYEN__BASE_URL", base),
+            async |server| {
+                let id =
+                    server.merchant().post("/payment-services", &crate::support::service("adyen-card", &ADYEN)).await.expect(201)["id"]
+                        .as_str()
+                        .unwrap()
+                        .to_owned();
+                let answer = server.merchant().post(&format!("/payment-services/{id}/sessions"), &adyen_request()).await;
+                assert_eq!(answer.expect(200), session("failed", Some("INVALID_SERVICE_CONFIGURATION"), None, Value::Null), "{base}");
+                assert_eq!(answer.header("tollhouse-delivered"), Some("no"), "{base}");
+            },
+        )
         .await;
     }
 }
@@ -154,10 +174,12 @@ async fn a_success_that_says_no_in_its_body_is_a_failure() {
 #[tokio::test]
 async fn a_caller_who_hangs_up_cancels_nothing() {
     on_stage("adyen-card", &ADYEN, async |stage| {
+        let arrived = stage.provider.requests().len();
         stage.provider.reply(Reply::After(Duration::from_millis(200), Box::new(Reply::json(201, r#"{"id":"CS-left"}"#))));
-        let leaving = tokio::time::timeout(Duration::from_millis(100), stage.usual_session()).await;
-        assert!(leaving.is_err(), "the caller left before the answer");
-        stage.provider.wait_for_requests(1).await;
+        tokio::select! {
+            answer = stage.usual_session() => panic!("the answer came before the caller could leave: {answer:?}"),
+            _ = stage.provider.wait_for_requests(arrived + 1) => {}
+        }
         let record = tokio::time::timeout(Duration::from_secs(10), async {
             loop {
                 let record = stage.record().await;
@@ -169,6 +191,28 @@ async fn a_caller_who_hangs_up_cancels_nothing() {
         .await
         .expect("the record is written");
         assert_eq!((&record["status"], &record["service_session_id"]), (&json!("succeeded"), &json!("CS-left")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_service_knows_our_key_a_broken_exchange_is_tried_once_more_with_it() {
+    on_stage("adyen-card", &[("api_key", "k"), ("merchant_account", "M")], async |stage| {
+        let before = stage.provider.requests().len();
+        stage.provider.reply(Reply::CloseUnanswered);
+        stage.provider.reply(Reply::json(201, r#"{"id":"CS-again"}"#));
+        let answer = stage.usual_session().await;
+        assert_eq!(answer.expect(200), session("succeeded", None, Some(201), json!({ "id": "CS-again" })));
+        let sent = stage.provider.requests().split_off(before);
+        assert_eq!(sent.len(), 2);
+        assert_eq!((sent[0].header("idempotency-key"), &sent[0].body), (sent[1].header("idempotency-key"), &sent[1].body));
+
+        for _ in 0..2 {
+            stage.provider.reply(Reply::CloseUnanswered);
+        }
+        let answer = stage.usual_session().await;
+        assert_eq!(answer.expect(200), session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null));
+        assert_eq!((answer.header("tollhouse-delivered"), stage.provider.requests().len()), (Some("unknown"), before + 4), "once more, and not again");
     })
     .await;
 }

@@ -6,7 +6,8 @@ use testkit::provider::{Received, Reply};
 use super::{on_stage, session};
 
 const PAYPAL: [(&str, &str); 2] = [("client_id", "client"), ("client_secret", "canary-secret-0123456789")];
-const ORDER: &str = r#"{"intent":"CAPTURE","purchase_units":[{"reference_id":"order-1","amount":{"currency_code":"EUR","value":"10.00"}}]}"#;
+const ORDER: &str =
+    r#"{"intent":"CAPTURE","purchase_units":[{"reference_id":"order-1","amount":{"currency_code":"EUR","value":"10.00"}}]}"#;
 
 fn is_token_call(request: &Received) -> bool {
     request.target == "/v1/oauth2/token"
@@ -19,7 +20,9 @@ fn token(text: &str) -> Reply {
 #[tokio::test]
 async fn one_token_serves_a_hundred_sessions() {
     on_stage("paypal-paypal", &PAYPAL, async |stage| {
-        stage.provider.answer(|request| if is_token_call(request) { token("t-1") } else { Reply::json(201, r#"{"id":"5O1","status":"CREATED"}"#) });
+        stage
+            .provider
+            .answer(|request| if is_token_call(request) { token("t-1") } else { Reply::json(201, r#"{"id":"5O1","status":"CREATED"}"#) });
         let before = stage.provider.requests().len();
         let mut calls = Vec::new();
         for _ in 0..100 {
@@ -34,9 +37,15 @@ async fn one_token_serves_a_hundred_sessions() {
         assert_eq!(tokens[0].text(), "grant_type=client_credentials");
         assert_eq!(tokens[0].header("authorization"), Some("Basic Y2xpZW50OmNhbmFyeS1zZWNyZXQtMDEyMzQ1Njc4OQ=="));
         let order = requests.iter().find(|request| !is_token_call(request)).unwrap();
-        assert_eq!((order.target.as_str(), order.header("authorization"), order.text()), ("/v2/checkout/orders", Some("Bearer t-1"), ORDER));
+        assert_eq!(
+            (order.target.as_str(), order.header("authorization"), order.text()),
+            ("/v2/checkout/orders", Some("Bearer t-1"), ORDER)
+        );
         let record = stage.record().await;
-        assert_eq!((&record["amount"], &record["currency"], &record["reference"], &record["service_session_id"]), (&json!(1000), &json!("EUR"), &json!("order-1"), &json!("5O1")));
+        assert_eq!(
+            (&record["amount"], &record["currency"], &record["reference"], &record["service_session_id"]),
+            (&json!(1000), &json!("EUR"), &json!("order-1"), &json!("5O1"))
+        );
     })
     .await;
 }
@@ -66,15 +75,23 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
         stage.provider.reply(token("new"));
         stage.provider.reply(Reply::json(201, r#"{"id":"5O2"}"#));
         assert_eq!(stage.session(ORDER).await.expect(200)["response_body"]["id"], "5O2");
-        let bearers: Vec<String> =
-            stage.provider.requests().iter().filter(|request| !is_token_call(request)).map(|request| request.header("authorization").unwrap().to_owned()).collect();
+        let bearers: Vec<String> = stage
+            .provider
+            .requests()
+            .iter()
+            .filter(|request| !is_token_call(request))
+            .map(|request| request.header("authorization").unwrap().to_owned())
+            .collect();
         assert_eq!(bearers[bearers.len() - 2..], ["Bearer old", "Bearer new"]);
 
         let before = stage.provider.requests().len();
         for reply in [Reply::json(401, "{}"), token("third"), Reply::json(401, r#"{"name":"NO"}"#)] {
             stage.provider.reply(reply);
         }
-        assert_eq!(stage.session(ORDER).await.expect(200), session("failed", Some("INVALID_SERVICE_CREDENTIALS"), Some(401), json!({ "name": "NO" })));
+        assert_eq!(
+            stage.session(ORDER).await.expect(200),
+            session("failed", Some("INVALID_SERVICE_CREDENTIALS"), Some(401), json!({ "name": "NO" }))
+        );
         assert_eq!(stage.provider.requests().len(), before + 3, "once more, and not again");
     })
     .await;
