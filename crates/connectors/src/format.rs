@@ -14,7 +14,6 @@ mod provider;
 mod reader;
 mod report;
 mod simulator;
-mod skeleton;
 mod success;
 mod template;
 
@@ -27,7 +26,6 @@ use toml::de::DeTable;
 use crate::model::Provider;
 use reader::Table;
 use report::Report;
-pub use skeleton::{skeleton, skeleton_id};
 
 /// Largest definition file: several times the longest shipped one, and small enough that reading any file stays cheap.
 pub const FILE_BYTES_MAX: usize = 64 * 1024;

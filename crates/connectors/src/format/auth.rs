@@ -12,11 +12,10 @@ use crate::model::{Auth, Template};
 /// Most headers of one table.
 const HEADERS_MAX: usize = 20;
 
-/// Headers that belong to the transport or to the body: a second opinion could only be wrong.
-const OURS: [HeaderName; 14] = [
+/// Headers that belong to the transport: a second opinion could only be wrong. Media types and the agent's name are the definition's to say.
+const OURS: [HeaderName; 12] = [
     header::HOST,
     header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
     header::CONTENT_ENCODING,
     header::TRANSFER_ENCODING,
     header::CONNECTION,
@@ -27,7 +26,6 @@ const OURS: [HeaderName; 14] = [
     header::ACCEPT_ENCODING,
     header::PROXY_AUTHORIZATION,
     header::COOKIE,
-    header::USER_AGENT,
 ];
 
 pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth> {
