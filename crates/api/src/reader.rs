@@ -79,9 +79,14 @@ impl<'a> Value<'a> {
         self.bytes.get(self.range.clone()).and_then(|raw| std::str::from_utf8(raw).ok()).unwrap_or_default()
     }
 
+    /// Notes a problem with it.
+    pub(crate) fn note(&self, problems: &mut Problems, kind: &'static str, message: impl Into<String>) {
+        problems.push(Problem::body(self.pointer.as_str(), kind, message));
+    }
+
     /// Notes a problem with it, and gives what a reader gives for a value that can not be read.
     pub(crate) fn refuse<T>(&self, problems: &mut Problems, kind: &'static str, message: impl Into<String>) -> Option<T> {
-        problems.push(Problem::body(self.pointer.as_str(), kind, message));
+        self.note(problems, kind, message);
         None
     }
 

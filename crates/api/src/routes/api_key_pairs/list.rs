@@ -35,7 +35,7 @@ pub(crate) fn operation() -> Route {
 
 async fn list_api_key_pairs(State(app): State<App>, instance: Instance, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::ByTime);
+    let page = query.page(&mut problems, Sorted::Time);
     problems.check()?;
     let found = engine::key_pairs::list(&app.engine, &instance.caller, &page).await?;
     error::ok(&WireList::of(found, &page, |view| WireApiKeyPair::of(view, None)))

@@ -39,7 +39,7 @@ const RESOURCE_TYPE: QueryParameter = text("resource_type", "Only entries about 
 
 async fn list_audit_logs(State(app): State<App>, tenant: Tenant, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::ByTime);
+    let page = query.page(&mut problems, Sorted::Time);
     let filter = Filter {
         action: query.one(&mut problems, "action", AuditAction::parse, "Unknown action"),
         user_id: query.id(&mut problems, "user_id", ApiKeyPairId::parse),

@@ -37,7 +37,7 @@ const SEARCH: QueryParameter = text("search", "Only accounts whose id or display
 
 async fn list_merchant_accounts(State(app): State<App>, instance: Instance, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::ByTimeAndName);
+    let page = query.page(&mut problems, Sorted::TimeAndName);
     let search = query.text(&mut problems, "search");
     problems.check()?;
     let found = engine::merchant_accounts::list(&app.engine, &instance.caller, &page, search.as_deref()).await?;

@@ -35,7 +35,7 @@ pub(crate) fn operation() -> Route {
 
 async fn list_payment_service_definitions(State(app): State<App>, _caller: Instance, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::ById);
+    let page = query.page(&mut problems, Sorted::Id);
     problems.check()?;
     let found = engine::definitions::list(&app.engine, &page)?;
     error::ok(&WireList::of(found, &page, |connector| WireDefinition::of(&connector.definition)))

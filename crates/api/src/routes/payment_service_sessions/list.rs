@@ -55,7 +55,7 @@ const PARAMETERS: [QueryParameter; 13] = [
 
 async fn list_payment_service_sessions(State(app): State<App>, tenant: Tenant, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::ByTime);
+    let page = query.page(&mut problems, Sorted::Time);
     let filter = read(&mut problems, &query);
     problems.check()?;
     let found = session_records::list(&app.engine, &tenant.scope, &page, &filter).await?;

@@ -7,8 +7,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::reader::{Problems, Value, raw_text, text};
 
-/// The map as it was read: scheme to members, in the order of the body; null where the body says so.
-pub(super) struct MerchantProfile(Vec<(String, Option<Vec<(&'static str, String)>>)>);
+/// The map as it was read, in the order of the body; null where the body says so.
+pub(super) struct MerchantProfile(Vec<(String, Option<Members>)>);
+
+/// The members of one scheme's profile.
+type Members = Vec<(&'static str, String)>;
 
 impl MerchantProfile {
     /// Reads the map.
@@ -18,7 +21,7 @@ impl MerchantProfile {
         for (scheme, value) in value.object(problems)?.entries() {
             if !is_card_scheme(&scheme) {
                 complete = false;
-                let _: Option<()> = value.refuse(problems, "value_error", "Unknown card scheme");
+                value.note(problems, "value_error", "Unknown card scheme");
             } else if value.kind() == Some(Kind::Null) {
                 profiles.push((scheme, None));
             } else if let Some(members) = profile(&value, problems) {
@@ -32,7 +35,7 @@ impl MerchantProfile {
 
     /// The text to store. The answer's entries must say since when they are so.
     pub(super) fn stored(self, now: Timestamp) -> String {
-        let entry = |members: Vec<(&'static str, String)>| {
+        let entry = |members: Members| {
             let members = members.into_iter().map(|(name, value)| (name.to_owned(), Json::String(value)));
             Json::Object(members.chain([("created_at".to_owned(), Json::String(now.to_string()))]).collect())
         };
@@ -41,7 +44,7 @@ impl MerchantProfile {
     }
 }
 
-fn profile(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<(&'static str, String)>> {
+fn profile(value: &Value<'_>, problems: &mut Problems) -> Option<Members> {
     let reader = value.object(problems)?;
     let members = [
         ("merchant_acquirer_bin", reader.required(problems, "merchant_acquirer_bin", text(0..=11))),

@@ -9,7 +9,7 @@ use crate::App;
 use crate::error::{self, Answer, Success};
 use crate::extract::{JsonBody, Tenant};
 use crate::openapi::operation::{Account, Body, Operation};
-use crate::reader::{Problems, Reader, list, text, uuid};
+use crate::reader::{Problems, Reader, list, raw_text, uuid};
 use crate::routes::Route;
 use crate::routes::payment_services::fields::field;
 
@@ -41,7 +41,7 @@ async fn verify_payment_service_credentials(State(app): State<App>, tenant: Tena
 fn read(reader: &Reader<'_>) -> Result<VerifyCredentials, error::Error> {
     let mut found = Problems::default();
     let problems = &mut found;
-    let definition_id = reader.required(problems, "payment_service_definition_id", text(0..=usize::MAX));
+    let definition_id = reader.required(problems, "payment_service_definition_id", raw_text);
     let payment_service_id = reader.nullable(problems, "payment_service_id", uuid(PaymentServiceId::parse));
     let fields = reader.required(problems, "fields", list(0, field));
     let (Some(definition_id), Some(fields)) = (definition_id, fields) else {

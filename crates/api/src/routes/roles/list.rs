@@ -35,7 +35,7 @@ pub(crate) fn operation() -> Route {
 
 async fn list_roles(State(app): State<App>, _caller: Instance, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::ByTime);
+    let page = query.page(&mut problems, Sorted::Time);
     problems.check()?;
     let roles = engine::roles::list(&app.engine, &page).await?;
     error::ok(&WireList::of(roles, &page, |role| WireRole::of(&role)))
