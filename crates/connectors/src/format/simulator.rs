@@ -19,7 +19,7 @@ const CREDENTIALS: &str = "credentials";
 pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> Option<Simulator> {
     let table = node.table()?;
     let first_run = table.get("first_run").and_then(|node| {
-        let words: Vec<&str> = cx.methods.iter().map(|method| method.key.as_str()).collect();
+        let words: Vec<&str> = cx.methods.iter().filter(|method| method.sessions).map(|method| method.key.as_str()).collect();
         node.word(&words).map(str::to_owned)
     });
     let requires = table.get("requires");
