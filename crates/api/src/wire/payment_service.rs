@@ -22,6 +22,8 @@ pub(crate) struct WirePaymentService {
     network_tokens_enabled: bool,
     open_loop: bool,
     settlement_reporting_enabled: bool,
+    /// Always false. The contract does not know it, but the Python client reads no payment service without it.
+    refund_ingestion_enabled: bool,
     three_d_secure_enabled: bool,
     /// As it was written by [`crate::routes::payment_services`], which knows its members.
     merchant_profile: Option<Box<RawValue>>,
@@ -61,6 +63,7 @@ impl WirePaymentService {
             network_tokens_enabled: settings.network_tokens_enabled,
             open_loop: settings.open_loop,
             settlement_reporting_enabled: settings.settlement_reporting_enabled,
+            refund_ingestion_enabled: false,
             three_d_secure_enabled: settings.three_d_secure_enabled,
             merchant_profile: settings.merchant_profile.and_then(|text| RawValue::from_string(text).ok()),
             webhook_url: None,

@@ -163,7 +163,7 @@ fn a_payment_service_has_no_null_where_none_may_be() {
     assert_eq!(
         text(&payment_service::WirePaymentService::of(view)),
         format!(
-            r#"{{"type":"payment-service","id":"{ONE}","merchant_account_id":"default","payment_service_definition_id":"x-card","active":true,"method":"card","display_name":"X","position":1,"status":"created","accepted_currencies":["EUR"],"accepted_countries":["NL"],"payment_method_tokenization_enabled":false,"network_tokens_enabled":false,"open_loop":false,"settlement_reporting_enabled":false,"three_d_secure_enabled":false,"merchant_profile":{{"visa":null}},"webhook_url":null,"fields":[{{"key":"mode","value":"sandbox"}}],"reporting_fields":[],"is_deleted":false,"created_at":"{MOMENT}","updated_at":"{MOMENT}"}}"#
+            r#"{{"type":"payment-service","id":"{ONE}","merchant_account_id":"default","payment_service_definition_id":"x-card","active":true,"method":"card","display_name":"X","position":1,"status":"created","accepted_currencies":["EUR"],"accepted_countries":["NL"],"payment_method_tokenization_enabled":false,"network_tokens_enabled":false,"open_loop":false,"settlement_reporting_enabled":false,"refund_ingestion_enabled":false,"three_d_secure_enabled":false,"merchant_profile":{{"visa":null}},"webhook_url":null,"fields":[{{"key":"mode","value":"sandbox"}}],"reporting_fields":[],"is_deleted":false,"created_at":"{MOMENT}","updated_at":"{MOMENT}"}}"#
         )
     );
 }

@@ -110,6 +110,7 @@ fn payment_service() -> Value {
             must("network_tokens_enabled", boolean()),
             must("open_loop", boolean()),
             must("settlement_reporting_enabled", boolean()),
+            may("refund_ingestion_enabled", boolean()),
             may("three_d_secure_enabled", nullable(boolean())),
             may("merchant_profile", merchant_profile("MerchantProfileSchemeSummary")),
             may("webhook_url", nullable(string())),
