@@ -27,8 +27,8 @@ use crate::model::Provider;
 use reader::Table;
 use report::Report;
 
-/// Largest definition file: several times the longest shipped one, and small enough that reading any file stays cheap.
-pub const FILE_BYTES_MAX: usize = 64 * 1024;
+/// Largest definition file: several times the longest shipped one. Six bytes of TOML can become a table of more than a KiB, and no file may take more than 8 MiB.
+pub const FILE_BYTES_MAX: usize = 32 * 1024;
 
 /// One mistake in a definition file.
 #[derive(Clone, Debug, PartialEq, Eq)]

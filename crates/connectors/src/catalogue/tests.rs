@@ -109,7 +109,7 @@ fn duplicates_and_broken_files_are_named_and_left_out() {
     let expected = [
         "/d.toml:5:1: `frmat` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, simulator; did you mean `format`?",
         "/e.toml:1:1: the file can not be read: stream did not contain valid UTF-8",
-        "/f.toml:1:1: the file has more than 65536 bytes; no definition is longer",
+        "/f.toml:1:1: the file has more than 32768 bytes; no definition is longer",
         "/missing.toml:1:1: the file can not be read: No such file or directory (os error 2)",
         "/b.toml:1:1: another file has the id `acme` already",
         "/c.toml:1:1: another file has the definition `acme-card` already",

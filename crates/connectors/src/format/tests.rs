@@ -373,26 +373,28 @@ fn bombs_end_quickly_and_with_few_words() {
     let keys = |count: usize, line: &str| (0..count).map(|n| line.replace('#', &n.to_string())).collect::<String>();
     let bombs = [
         format!("name = \"{long}\""),
-        format!("a = {}", "[".repeat(60_000)),
-        format!("a = {}{}", "[".repeat(30_000), "]".repeat(30_000)),
-        format!("a = {}", "{a=".repeat(20_000)),
-        format!("{} = 1", "a.".repeat(30_000)),
-        keys(9_000, "k# = 1\n"),
-        format!("[fields]\n{}", keys(1_000, "k# = { label = \"k\", pattern = \"(a{99}){99}\" }\n")),
-        format!("{GOOD}\n[simulator.x]\n{}", keys(4_000, "succes# = 1\n")),
-        GOOD.replace("{{ sim.uuid }}", &"{{ sim.uuid }}".repeat(4_000)),
-        GOOD.replace("{{ sim.uuid }}", &"{{".repeat(20_000)),
-        GOOD.replace("\"list\":[1]", &format!("\"list\":{}{}", "[".repeat(20_000), "]".repeat(20_000))),
+        format!("a = {}", "[".repeat(30_000)),
+        format!("a = {}{}", "[".repeat(15_000), "]".repeat(15_000)),
+        format!("a = {}", "{a=".repeat(10_000)),
+        format!("a = [{}]", "{a=1},".repeat(5_000)),
+        format!("{} = 1", "a.".repeat(15_000)),
+        keys(3_000, "k# = 1\n"),
+        format!("[fields]\n{}", keys(500, "k# = { label = \"k\", pattern = \"(a{99}){99}\" }\n")),
+        format!("{GOOD}\n[simulator.x]\n{}", keys(2_000, "succes# = 1\n")),
+        GOOD.replace("{{ sim.uuid }}", &"{{ sim.uuid }}".repeat(2_000)),
+        GOOD.replace("{{ sim.uuid }}", &"{{".repeat(14_000)),
+        GOOD.replace("\"list\":[1]", &format!("\"list\":{}{}", "[".repeat(14_000), "]".repeat(14_000))),
         GOOD.replace("\"list\":[1]", &format!("\"list\":{}{}", "[".repeat(100), "]".repeat(100))),
-        "\u{feff}".repeat(20_000),
+        "\u{feff}".repeat(10_000),
     ];
+    assert!(bombs.iter().skip(1).all(|bomb| bomb.len() <= FILE_BYTES_MAX), "the others get past the first check");
     for bomb in &bombs {
         let begun = Instant::now();
         let said = said(bomb);
         // A test build is many times slower than what is shipped; the limit there is 50 ms.
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}: {:.60}", begun.elapsed(), bomb);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {:.60}", begun.elapsed(), bomb);
         assert!(said.len() <= 101, "{}", said.len());
-        let worked = bomb.starts_with(GOOD.get(..20).unwrap()) && bomb.matches("sim.uuid").count() == 4_000;
+        let worked = bomb.starts_with(GOOD.get(..20).unwrap()) && bomb.matches("sim.uuid").count() == 2_000;
         assert_eq!(said.is_empty(), worked, "{:.60}", bomb);
     }
 }
