@@ -1,6 +1,7 @@
 //! Putting the server together from its configuration, and taking it apart again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use arc_swap::ArcSwap;
 use connectors::caller::{Caller, Places};
 use connectors::catalogue::Catalogue;
 use connectors::outbound::{Backoff, EgressPolicy, Outbound, OutboundOptions, Resolution};
+use engine::snapshot::SnapshotError;
 use engine::vault::RootKey;
-use engine::{Engine, Parts, RandomIds, Rules, SystemClock};
+use engine::{Engine, Parts, RandomIds, Rules, StartError, SystemClock};
 use simulators::Simulators;
 use store::Database;
 use tokio::net::TcpListener;
@@ -108,7 +110,7 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
         ids: Arc::new(RandomIds::new()),
         rules,
     };
-    let engine = Engine::start(parts).await?;
+    let engine = Engine::start(parts).await.map_err(|error| named(error, &config.root_key_file))?;
 
     let draining = Draining::default();
     let options = ApiOptions { draining: draining.clone() };
@@ -149,7 +151,6 @@ impl Running {
             drained = self.drain() => drained,
             Asked { signal } = signals.next() => {
                 warn!(signal, "A second signal: ending at once.");
-                #[expect(clippy::exit, reason = "whoever asks twice does not want to wait for anything")]
                 std::process::exit(i32::from(crate::cli::exit::FAILED));
             }
         };
@@ -236,6 +237,13 @@ fn outbound(config: &Config) -> anyhow::Result<Outbound> {
         backoff: Backoff::Jitter,
     };
     Outbound::new(options).map_err(|error| UsageError(format!("outbound.ca_file: {error}")).into())
+}
+
+/// A root key that opens nothing is a matter of its file, which the message should name.
+fn named(error: StartError, root_key_file: &Path) -> anyhow::Error {
+    let is_of_the_key = matches!(&error, StartError::Snapshot(SnapshotError::DataKey(_)));
+    let error = anyhow::Error::from(error);
+    if is_of_the_key { error.context(format!("the root key file {}", root_key_file.display())) } else { error }
 }
 
 /// What is looser than it should be in production is said at every start.

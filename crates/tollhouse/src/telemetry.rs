@@ -61,6 +61,9 @@ impl Telemetry {
         };
         let traced = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer()));
         tracing_subscriber::registry().with(lines()).with(traced).with(filter).try_init().context("the log is installed already")?;
+        if voice == Voice::Server {
+            log_panics();
+        }
         Ok(Self { traces })
     }
 
@@ -87,9 +90,20 @@ fn filter(wanted: &str, voice: Voice) -> Result<EnvFilter, String> {
     Ok(filter)
 }
 
-/// Lines on standard error: for people on a terminal, JSON anywhere else.
+/// A panic becomes a line of the log. Only a fixed text is repeated: a formatted one may hold whatever was at hand.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("not told");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(panic = what, place, "A part of the program panicked.");
+    }));
+}
+
+/// Lines on standard error. A line that can not be written is lost: there is no other place to say so.
+///
+/// For people on a terminal, JSON anywhere else.
 fn lines() -> Box<dyn Layer<Registry> + Send + Sync> {
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Box::new(layer.compact().with_ansi(colour))

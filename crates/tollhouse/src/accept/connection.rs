@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
@@ -13,7 +14,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -24,6 +25,9 @@ use super::body::{BodyTimeout, Received, Sent};
 use super::protocol::{Protocol, detect};
 use super::timed::Timed;
 use super::{App, HEADER_BYTES_MAX, Limits, RESET_STREAMS_MAX, STREAMS_MAX, Shared};
+
+/// How long a connection without a byte is kept once a shutdown has begun.
+const FIRST_BYTE_AFTER_STOP: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end. What goes wrong with one is the peer's business, so it is only worth a line at debug level.
 pub(super) async fn run<A: App>(shared: &Arc<Shared<A>>, stream: TcpStream, peer: SocketAddr) {
@@ -50,7 +54,12 @@ async fn speak<A: App, T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(share
         drain: shared.stop.drain.clone(),
         activity: Arc::clone(&activity),
     };
-    match detect(&mut io).await {
+    let detected = tokio::select! {
+        detected = detect(&mut io) => detected,
+        // Somebody who connected ahead of need must not hold up the shutdown; a request on its way gets a moment.
+        () = passed(&shared.stop.drain) => return,
+    };
+    match detected {
         Ok(Some(Protocol::Http1)) => serve_http1(shared, io, service).await,
         Ok(Some(Protocol::Http2)) => {
             io.expect_nothing();
@@ -59,6 +68,12 @@ async fn speak<A: App, T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(share
         Ok(None) => {}
         Err(error) => debug!(%peer, %error, "A connection ended before its first request."),
     }
+}
+
+/// A moment after a shutdown has begun.
+async fn passed(drain: &CancellationToken) {
+    drain.cancelled().await;
+    sleep(FIRST_BYTE_AFTER_STOP).await;
 }
 
 async fn serve_http1<A: App, T>(shared: &Shared<A>, io: Timed<T>, service: Requests<A>)

@@ -236,3 +236,71 @@ fn self_signed() -> TlsAcceptor {
     std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
     tls::acceptor(&files).unwrap()
 }
+
+/// Frames of a client that knows nothing but their layout.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = vec![length[1], length[2], length[3], kind, flags];
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// Sends frames until the server has had enough, and says how many of them it took.
+async fn flood(server: &Server, frames: impl Iterator<Item = Vec<u8>>) -> usize {
+    let mut stream = server.connect().await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(4, 0, 0, b"")).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let mut drain = JoinSet::new();
+    drain.spawn(async move {
+        let mut seen = Vec::new();
+        // A reset is an end as well.
+        reader.read_to_end(&mut seen).await.ok();
+        seen
+    });
+    let mut sent = 0;
+    for bytes in frames {
+        if writer.write_all(&bytes).await.is_err() {
+            break;
+        }
+        sent += 1;
+        tokio::task::yield_now().await;
+    }
+    drop(writer);
+    let seen = drain.join_next().await.unwrap().unwrap();
+    // Frame type 7 is GOAWAY; walking the frames finds it wherever it stands.
+    let mut rest = seen.as_slice();
+    let mut goodbye = false;
+    while let [a, b, c, kind, _, _, _, _, _, after @ ..] = rest {
+        goodbye |= *kind == 7;
+        let length = usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap();
+        rest = after.get(length..).unwrap_or_default();
+    }
+    assert!(goodbye, "it was told goodbye");
+    sent
+}
+
+/// `GET / http` with the authority `a`, in HPACK without a dynamic table.
+const GET: &[u8] = &[0x82, 0x86, 0x84, 0x01, 0x01, b'a'];
+
+#[tokio::test]
+async fn r53_a_rapid_reset_ends_the_connection() {
+    let server = start(None).await;
+    let resets = (0..100_000_u32).map(|n| [frame(1, 5, 2 * n + 1, GET), frame(3, 0, 2 * n + 1, &[0, 0, 0, 8])].concat());
+    let sent = flood(&server, resets).await;
+    assert!(sent < 50_000, "{sent} streams were opened and reset");
+    let mut other = server.connect().await;
+    other.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut other).await.0.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn r53_a_header_without_end_ends_the_connection() {
+    let server = start(None).await;
+    let mut literal = vec![0x00, 0x03, b'x', b'-', b'y', 0x7f, 0x81, 0x3f];
+    literal.resize(8 + 8192, b'z');
+    let endless = std::iter::once(frame(1, 1, 1, GET)).chain((0..20_000).map(|_| frame(9, 0, 1, &literal)));
+    let sent = flood(&server, endless).await;
+    assert!(sent < 10_000, "{sent} continuations were taken");
+}

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use engine::vault::RootKeyError;
+use engine::vault::{RootKeyError, UnwrapError};
 use store::OpenError;
 
 use crate::config::ConfigError;
@@ -42,7 +42,7 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
 }
 
 fn code_of_cause(cause: &(dyn Error + 'static)) -> Option<u8> {
-    if cause.is::<UsageError>() || cause.is::<ConfigError>() || cause.is::<RootKeyError>() {
+    if cause.is::<UsageError>() || cause.is::<ConfigError>() || cause.is::<RootKeyError>() || cause.is::<UnwrapError>() {
         return Some(USAGE);
     }
     match cause.downcast_ref::<OpenError>()? {

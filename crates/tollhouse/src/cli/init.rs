@@ -1,14 +1,16 @@
 //! `tollhouse init`: the first start of production.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use domain::Secret;
+use domain::api_key_pair::ApiKeyPair;
 use engine::bootstrap::{self, FirstKey, Ground};
+use engine::signing::SigningKey;
 use engine::vault::RootKey;
 use engine::{RandomIds, SystemClock};
 
@@ -31,52 +33,68 @@ pub(crate) struct Init {
     key_out: Option<PathBuf>,
 }
 
+/// What the first key pair is called.
+const NAME: &str = "First key pair";
+
 /// Prepares the database that the configuration names.
 pub(crate) async fn run(options: &Init) -> anyhow::Result<ExitCode> {
     let layers = Layers::load(Profile::Serve, options.file.config.as_deref(), std::env::vars_os())?;
     let config = Config::read(layers)?;
-    let first_key = match &options.public_key {
-        Some(path) => FirstKey::Registered(
-            std::fs::read_to_string(path).map_err(|error| UsageError(format!("the public key {}: {error}", path.display())))?,
-        ),
-        None => FirstKey::Generated,
+    let public_key = match &options.public_key {
+        Some(path) => Some(read_public_key(path)?),
+        None => None,
     };
-    if let Some(path) = options.key_out.as_deref().filter(|path| path.exists()) {
-        return Err(
-            UsageError(format!("{} exists already and is not overwritten: name another file with --key-out", path.display())).into()
-        );
-    }
     let database = storage::open(&config.database).await?;
     database.migrate().await?;
-    let root_key = if config.root_key_file.exists() {
-        RootKey::read_file(&config.root_key_file)?
-    } else {
-        let key = RootKey::generate(&config.root_key_file)?;
-        output::words(&format!(
-            "The root key is {}. Keep a copy: without it the stored credentials can not be opened.",
-            config.root_key_file.display()
-        ))?;
-        key
-    };
+    let root_key = root_key(&config.root_key_file)?;
     let ids = RandomIds::new();
     let ground = Ground { database: &database, root_key: &root_key, clock: &SystemClock, ids: &ids, command: "tollhouse init" };
-    let (pair, private_key) = bootstrap::init(&ground, first_key, "First key pair").await?;
-    // Only a key that opens something is written: whoever has lost one finds a database that refuses to begin again.
-    if let Some(private_key) = private_key {
-        hand_over(&private_key, options.key_out.as_deref())?;
-    }
-    output::words(&format!("API key pair {} has full access to all merchant accounts. Start the server with `tollhouse serve`.", pair.id))?;
+    let done = match public_key {
+        Some(pem) => bootstrap::init(&ground, FirstKey::Registered(pem), NAME).await.map(|(pair, _)| pair).map_err(Into::into),
+        None => with_new_key(&ground, options.key_out.as_deref()).await,
+    };
     database.close().await;
+    output::words(&format!("API key pair {} has full access to all merchant accounts. Start the server with `tollhouse serve`.", done?.id))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn hand_over(private_key: &Secret, to: Option<&Path>) -> anyhow::Result<()> {
-    let Some(path) = to else {
-        let pem = private_key.expose_str().context("the private key is not text")?;
-        return Ok(output::data(pem)?);
-    };
-    write_private(path, private_key).with_context(|| format!("the private key can not be written to {}", path.display()))?;
-    Ok(output::words(&format!("The private key is {}. It signs tokens and is kept nowhere else.", path.display()))?)
+fn read_public_key(path: &Path) -> Result<String, UsageError> {
+    std::fs::read_to_string(path).map_err(|error| UsageError(format!("the public key {}: {error}", path.display())))
+}
+
+fn root_key(file: &Path) -> anyhow::Result<RootKey> {
+    if file.exists() {
+        return Ok(RootKey::read_file(file)?);
+    }
+    let key = RootKey::generate(file)?;
+    output::words(&format!("The root key is {}. Keep a copy: without it the stored credentials can not be opened.", file.display()))?;
+    Ok(key)
+}
+
+/// The private key is on disk before the database knows the public one: the other way round, a full disk would lose the only key there is.
+async fn with_new_key(ground: &Ground<'_>, key_out: Option<&Path>) -> anyhow::Result<ApiKeyPair> {
+    let key = SigningKey::generate();
+    if let Some(path) = key_out {
+        write_private(path, &key.to_pem()).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => UsageError(format!("{} exists already and is not overwritten: name another file with --key-out", path.display())),
+            _ => UsageError(format!("the private key can not be written to {}: {error}", path.display())),
+        })?;
+    }
+    match bootstrap::init(ground, FirstKey::Registered(key.public().to_pem()), NAME).await {
+        Ok((pair, _)) => {
+            match key_out {
+                Some(path) => output::words(&format!("The private key is {}. It signs tokens and is kept nowhere else.", path.display()))?,
+                None => output::data(key.to_pem().expose_str().context("the private key is not text")?)?,
+            }
+            Ok(pair)
+        }
+        Err(error) => {
+            if let Some(path) = key_out {
+                std::fs::remove_file(path).with_context(|| format!("{} holds a key that opens nothing: remove it", path.display()))?;
+            }
+            Err(error.into())
+        }
+    }
 }
 
 /// Writes a secret to a new file that only its owner may read.

@@ -45,7 +45,7 @@ pub(super) fn follow_database(tasks: &mut JoinSet<&'static str>, engine: Arc<Eng
                 // Once per outage: the line would come each second, and readiness shows the state.
                 Err(problem) if !failed => {
                     failed = true;
-                    error!(error = &problem as &dyn std::error::Error, "The database can not be followed.");
+                    error!(error = cause(&problem), "The database can not be followed.");
                 }
                 Err(_) => {}
             }
@@ -131,7 +131,7 @@ impl Definitions {
                 info!(definitions = catalogue.iter().count(), "The definitions were read again.");
                 self.catalogue.store(Arc::new(catalogue));
                 if let Err(problem) = self.engine.refresh().await {
-                    error!(error = &problem as &dyn std::error::Error, "The payment services could not be read again.");
+                    error!(error = cause(&problem), "The payment services could not be read again.");
                 }
             }
             Err(mistakes) => {
@@ -162,6 +162,11 @@ impl Ticks {
     async fn next(&mut self) -> bool {
         self.stop.run_until_cancelled(self.interval.tick()).await.is_some()
     }
+}
+
+/// An error as the log wants it, with everything that caused it.
+fn cause(error: &(impl std::error::Error + 'static)) -> &(dyn std::error::Error + 'static) {
+    error
 }
 
 /// One file: where it is, when it was changed, how long it is.

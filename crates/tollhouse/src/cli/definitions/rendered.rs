@@ -31,10 +31,10 @@ pub(super) fn text(
     call: &Call,
     credentials: &Credentials,
     attempt: &Attempt,
-    body: &JsonObject,
+    body: Option<&JsonObject>,
 ) -> Result<String, RenderError> {
     let token = Secret::from(stand_in("token"));
-    let filled = Filled { credentials, token: Some(&token), attempt, body: Some(body) };
+    let filled = Filled { credentials, token: Some(&token), attempt, body };
     let base = Base { url: format!("https://{}.simulator", connector.provider.id), route: Route::Simulator };
     Ok(print(&render(connector, call, &filled, &base)?))
 }

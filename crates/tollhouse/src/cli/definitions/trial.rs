@@ -118,10 +118,13 @@ impl Trial {
         example: &JsonObject,
     ) -> anyhow::Result<Vec<String>> {
         let id = &connector.definition.id;
-        let shown = rendered::text(connector, call, &rendered::masked(connector, values), &self.attempt(), example);
-        match shown {
-            Ok(text) => output::data(&format!("\n{text}\n"))?,
-            Err(error) => return Ok(vec![format!("{id}: no request can be made of the example: {error}")]),
+        let masked = rendered::masked(connector, values);
+        let token = connector.provider.token.as_ref().map(|token| (&token.call, None));
+        for (call, body) in token.into_iter().chain([(call, Some(example))]) {
+            match rendered::text(connector, call, &masked, &self.attempt(), body) {
+                Ok(text) => output::data(&format!("\n{text}\n"))?,
+                Err(error) => return Ok(vec![format!("{id}: no request can be made: {error}")]),
+            }
         }
         let session = self.session(connector, values, example).await;
         output::data(&format!("-> {}", ending(&session)))?;
