@@ -12,6 +12,9 @@ use crate::signing::{KeyError, PublicKey, SigningKey};
 use crate::vault::{DataKey, RootKey, UnwrapError};
 use crate::{Clock, Ids};
 
+#[cfg(test)]
+mod tests;
+
 /// What setting up works with.
 pub struct Ground<'a> {
     /// A database whose schema is up to date.

@@ -118,3 +118,99 @@ impl Caller {
 
 /// The account that a request means which names none.
 const DEFAULT_ACCOUNT: &str = "default";
+
+#[cfg(test)]
+mod tests {
+    use domain::PermissionSet;
+
+    use super::*;
+    use crate::signing::SigningKey;
+    use crate::testing::{key_pair, role, root_key, stored};
+    use crate::token::VerifiedToken;
+
+    fn caller(accounts: &[&str], role_scopes: &[&str], token_scopes: &[&str], embed: Option<Embed>) -> Caller {
+        let mut rows = stored(vec![key_pair(10, &SigningKey::generate(), &[2], accounts)]);
+        rows.roles.push(role(2, role_scopes));
+        let snapshot = Arc::new(Snapshot::build(rows, &root_key(), None).unwrap());
+        let key_pair = Arc::clone(snapshot.key_pair(ApiKeyPairId(crate::testing::id(10))).unwrap());
+        let scopes: PermissionSet = token_scopes.iter().copied().collect();
+        Caller::new(Arc::new(VerifiedToken::of(key_pair.pair.id, scopes, embed)), key_pair, snapshot)
+    }
+
+    /// The table of the API's documentation, row by row.
+    #[test]
+    fn the_account_follows_from_key_and_header() {
+        use ScopeRefusal::{Forbidden, NotFound};
+        let all: &[&str] = &[];
+        let long = "x".repeat(10_240);
+        type Row<'a> = (&'a [&'a str], Option<&'a str>, Result<&'a str, ScopeRefusal>);
+        let table: &[Row<'_>] = &[
+            (all, None, Ok("default")),
+            (all, Some("a"), Ok("a")),
+            (all, Some("default"), Ok("default")),
+            (all, Some("unknown"), Err(NotFound)),
+            (all, Some(""), Err(NotFound)),
+            (all, Some("A"), Err(NotFound)),
+            (all, Some("a, b"), Err(NotFound)),
+            (all, Some(&long), Err(NotFound)),
+            (&["a"], None, Ok("a")),
+            (&["a"], Some("a"), Ok("a")),
+            (&["a"], Some("b"), Err(Forbidden)),
+            (&["a"], Some("A"), Err(Forbidden)),
+            (&["a"], Some("default"), Err(Forbidden)),
+            (&["a"], Some("unknown"), Err(Forbidden)),
+            (&["a"], Some(""), Err(Forbidden)),
+            (&["a"], Some(&long), Err(Forbidden)),
+            (&["a", "default"], None, Ok("default")),
+            (&["a", "b"], None, Err(Forbidden)),
+            (&["a", "b"], Some("b"), Ok("b")),
+            (&["a", "b"], Some("default"), Err(Forbidden)),
+        ];
+        for (accounts, header, expected) in table {
+            let scope = caller(accounts, &["*.read"], &["*.read"], None).scope(*header);
+            assert_eq!(scope.map(|scope| scope.account().to_string()), expected.map(str::to_owned), "{accounts:?} {header:?}");
+        }
+    }
+
+    #[test]
+    fn an_embed_token_acts_in_the_account_it_pins() {
+        let pinned = |account| Some(Embed { merchant_account_id: MerchantAccountId::parse(account), ..Embed::default() });
+        let check = |accounts: &[&str], account, header, expected: Result<&str, ScopeRefusal>| {
+            let scope = caller(accounts, &["embed"], &["embed"], pinned(account)).scope(header);
+            assert_eq!(scope.map(|scope| scope.account().to_string()), expected.map(str::to_owned), "{accounts:?} {account} {header:?}");
+        };
+        check(&[], "a", None, Ok("a"));
+        check(&[], "a", Some("a"), Ok("a"));
+        check(&[], "a", Some("b"), Err(ScopeRefusal::Forbidden));
+        check(&["b"], "a", None, Err(ScopeRefusal::Forbidden));
+        check(&["b"], "a", Some("b"), Err(ScopeRefusal::Forbidden));
+        check(&[], "unknown", None, Err(ScopeRefusal::NotFound));
+    }
+
+    #[test]
+    fn token_and_roles_must_both_allow() {
+        let check = |roles: &[&str], token: &[&str], scope: &'static str, expected: bool| {
+            assert_eq!(caller(&[], roles, token, None).may(Permission::named(scope)), expected, "{roles:?} {token:?} {scope}");
+        };
+        check(&["*.read", "*.write"], &["*.read", "*.write"], "transactions.write", true);
+        check(&["*.read", "*.write"], &["transactions.write"], "transactions.write", true);
+        check(&["transactions.write"], &["*.write"], "transactions.write", true);
+        check(&["transactions.write"], &["*.write"], "buyers.write", false);
+        check(&["*.write"], &["*.read", "*.write"], "transactions.read", false);
+        check(&["*.read", "*.write"], &["*.write"], "transactions.read", false);
+        check(&["*.read", "*.write"], &[], "transactions.read", false);
+        check(&["*.read", "*.write", "embed"], &["embed"], "transactions.write", false);
+        check(&["*.read", "*.write"], &["*.read", "*.write"], "embed", false);
+    }
+
+    #[test]
+    fn a_scope_can_be_given_by_who_has_it() {
+        let full = &["*.read", "*.write", "embed"];
+        let from_sdk = caller(&[], full, &["*.read", "*.write"], None);
+        assert!(full.iter().all(|scope| from_sdk.may_give(scope)), "SDKs do not put embed beside other scopes");
+        let narrow = caller(&[], full, &["api-key-pairs.write"], None);
+        assert!(narrow.may_give("api-key-pairs.write") && !narrow.may_give("*.write") && !narrow.may_give("transactions.write"));
+        let reader = caller(&[], &["*.read"], &["*.read", "*.write", "embed"], None);
+        assert!(reader.may_give("*.read") && !reader.may_give("*.write") && !reader.may_give("embed"));
+    }
+}

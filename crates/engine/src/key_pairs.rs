@@ -16,6 +16,9 @@ use crate::signing::{PublicKey, SigningKey};
 use crate::snapshot::Snapshot;
 use crate::{Caller, Engine, Refusal, Request};
 
+#[cfg(test)]
+mod tests;
+
 /// A key pair with what its ids mean.
 #[derive(Clone, Debug)]
 pub struct ApiKeyPairView {

@@ -11,6 +11,9 @@ use crate::audit::Change;
 use crate::vault::{DataKey, Place};
 use crate::{Caller, Engine, Refusal, Request};
 
+#[cfg(test)]
+mod tests;
+
 /// A merchant account to be made.
 #[derive(Clone, Debug)]
 pub struct NewMerchantAccount {

@@ -15,6 +15,8 @@ pub use self::verify::{VerifyCredentials, verify};
 pub use store::payment_services::Filter;
 
 pub(crate) mod fields;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 /// A payment service to be made. It holds credentials, hence no `Debug`.

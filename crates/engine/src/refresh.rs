@@ -8,11 +8,14 @@ use store::StoreError;
 use crate::Engine;
 use crate::snapshot::{Snapshot, SnapshotError};
 
+#[cfg(test)]
+mod tests;
+
 /// Why the snapshot stays as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
     /// The database can not be read.
-    #[error("the database can not be read")]
+    #[error("the database can not be read: {0}")]
     Store(#[from] StoreError),
     /// What it holds can not be used.
     #[error(transparent)]
@@ -45,7 +48,7 @@ impl Engine {
     pub(crate) async fn follow(&self, version: i64) {
         if let Err(error) = self.refresh_below(version).await {
             tracing::error!(
-                error = &error as &dyn std::error::Error,
+                %error,
                 version,
                 "A change was committed and could not be read back; trying again."
             );

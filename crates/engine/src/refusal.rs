@@ -62,7 +62,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable { .. } => {
-                tracing::error!(error = &error as &dyn Error, "The database is not available.");
+                tracing::error!(%error, "The database is not available.");
                 Self::Unavailable
             }
             StoreError::ForeignCursor => Self::invalid(foreign_cursor()),
@@ -89,6 +89,7 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        let source: &(dyn Error + 'static) = self.source.as_deref()?;
+        Some(source)
     }
 }

@@ -23,6 +23,9 @@ use crate::payment_services::fields::open_for_call;
 use crate::snapshot::{Service, Snapshot};
 use crate::{Engine, Refusal, Request};
 
+#[cfg(test)]
+mod tests;
+
 /// What a session is asked of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -111,7 +114,7 @@ async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Re
     let service_session_id = record.facts.service_session_id.clone();
     if let Err(error) = engine.database.records().write(record).await {
         tracing::error!(
-            error = &error as &dyn std::error::Error,
+            %error,
             request_id,
             service_session_id,
             connector = access.connector.definition.id.as_str(),

@@ -205,7 +205,7 @@ impl SigningKey {
         Ok(Self { pair, public })
     }
 
-    fn sign(&self, message: &[u8]) -> Signature {
+    pub(crate) fn sign(&self, message: &[u8]) -> Signature {
         self.pair.sign(&SystemRandom::new(), message).expect("signing needs random numbers and nothing else")
     }
 }
@@ -243,4 +243,114 @@ fn pem(label: &str, der: &[u8]) -> String {
     text.push_str(label);
     text.push_str("-----\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use p521::elliptic_curve::sec1::ToSec1Point as _;
+
+    use super::*;
+
+    /// RFC 7638 as its text says, written apart from the code above.
+    fn thumbprint(x: &[u8], y: &[u8]) -> String {
+        let jwk = serde_json::to_string(&std::collections::BTreeMap::from([
+            ("kty", "EC".to_owned()),
+            ("crv", "P-521".to_owned()),
+            ("x", URL_SAFE_NO_PAD.encode(x)),
+            ("y", URL_SAFE_NO_PAD.encode(y)),
+        ]));
+        URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, jwk.unwrap().as_bytes()))
+    }
+
+    fn stripped(mut bytes: &[u8]) -> &[u8] {
+        while let [0, rest @ ..] = bytes {
+            bytes = rest;
+        }
+        bytes
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_rfc_7638_with_and_without_leading_zeros() {
+        let (mut with_zeros, mut without) = (0, 0);
+        // One coordinate in two begins with a zero byte, so each kind comes soon.
+        while with_zeros < 2 || without < 2 {
+            let key = SigningKey::generate();
+            let point = key.public().point();
+            let (x, y) = (&point[1..67], &point[67..]);
+            assert_eq!(key.public().thumbprint(), thumbprint(x, y));
+            assert_eq!(key.public().thumbprint_unpadded(), thumbprint(stripped(x), stripped(y)));
+            assert_eq!(key.public().thumbprint().len(), 43);
+            let same = key.public().thumbprint() == key.public().thumbprint_unpadded();
+            assert_eq!(same, x[0] != 0 && y[0] != 0);
+            if same { without += 1 } else { with_zeros += 1 }
+        }
+    }
+
+    #[test]
+    fn keys_survive_the_trip_through_pem() {
+        let key = SigningKey::generate();
+        let pem = key.to_pem();
+        let text = pem.expose_str().unwrap();
+        assert!(text.starts_with("-----BEGIN PRIVATE KEY-----\n") && text.ends_with("-----END PRIVATE KEY-----\n"));
+        assert!(text.lines().all(|line| line.len() <= 64));
+        assert_eq!(SigningKey::from_pem(text).unwrap().public().point(), key.public().point());
+        let public = key.public().to_pem();
+        assert_eq!(PublicKey::from_pem(&public).unwrap().point(), key.public().point());
+        assert_eq!(PublicKey::from_pem(&public.replace('\n', "\r\n")).unwrap().point(), key.public().point());
+        assert_eq!(PublicKey::from_pem(&format!("a note\n{public}")).unwrap().point(), key.public().point());
+        assert_eq!(SigningKey::from_pem(&public).unwrap_err(), KeyError::NotPrivatePem);
+        assert!(!format!("{key:?}").contains(&text[28..60]));
+    }
+
+    #[test]
+    fn only_points_on_p521_are_taken() {
+        let key = SigningKey::generate();
+        let point = key.public().point().to_vec();
+        let mut off_curve = point.clone();
+        off_curve[132] ^= 1;
+        let mut infinity = vec![0; 133];
+        infinity[0] = 4;
+        let mut too_large = vec![0xff; 133];
+        too_large[0] = 4;
+        let compressed = p521::PublicKey::from_sec1_bytes(&point).unwrap().to_sec1_point(true).as_bytes().to_vec();
+        let mut hybrid = point.clone();
+        hybrid[0] = 6 | (hybrid[132] & 1);
+        for (name, bytes, expected) in [
+            ("off the curve", off_curve, KeyError::NotOnCurve),
+            ("zero", infinity, KeyError::NotOnCurve),
+            ("beyond the field", too_large, KeyError::NotOnCurve),
+            ("compressed", compressed, KeyError::NotP521),
+            ("hybrid", hybrid, KeyError::NotP521),
+            ("infinity", vec![0], KeyError::NotP521),
+            ("short", point[..132].to_vec(), KeyError::NotP521),
+            ("long", [point.clone(), vec![0]].concat(), KeyError::NotP521),
+            ("empty", Vec::new(), KeyError::NotP521),
+        ] {
+            assert_eq!(PublicKey::from_point(&bytes).unwrap_err(), expected, "{name}");
+            let der: Vec<u8> = SPKI_PREFIX.iter().chain(&bytes).copied().collect();
+            assert_eq!(PublicKey::from_pem(&pem("PUBLIC KEY", &der)).unwrap_err(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_pem_texts_are_refused_and_told_apart() {
+        let p256 = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEVs/o5+uQbTjL3chynL4wXgUg2R9\nq9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEHWwHdBO6B+dFabmdT9POxg==\n-----END PUBLIC KEY-----\n";
+        let ed25519 =
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+        let key = SigningKey::generate();
+        let private = key.to_pem();
+        for (name, text, expected) in [
+            ("P-256", p256, KeyError::NotP521),
+            ("Ed25519", ed25519, KeyError::NotP521),
+            ("private", private.expose_str().unwrap(), KeyError::PrivateInsteadOfPublic),
+            ("SEC1", "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", KeyError::PrivateInsteadOfPublic),
+            ("certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", KeyError::NotPublicPem),
+            ("empty", "", KeyError::NotPublicPem),
+            ("no PEM", "MFkwEwYHKoZIzj0CAQYI", KeyError::NotPublicPem),
+            ("cut", key.public().to_pem().split_at(80).0, KeyError::NotPublicPem),
+            ("long", &"-".repeat(PEM_BYTES_MAX + 1), KeyError::NotPublicPem),
+        ] {
+            assert_eq!(PublicKey::from_pem(text).unwrap_err(), expected, "{name}");
+        }
+    }
 }

@@ -154,3 +154,81 @@ fn callable<'a>(services: impl Iterator<Item = &'a Arc<Service>>) -> HashMap<Mer
     }
     callable
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::payment_service::PaymentServiceSettings;
+
+    use super::*;
+    use crate::signing::SigningKey;
+    use crate::testing::{NOON, account_id, id, key_pair, role, root_key, stored};
+
+    fn service(number: u64, account: &str, definition: &str, position: i64, age_seconds: i64) -> PaymentService {
+        PaymentService {
+            id: PaymentServiceId(id(number)),
+            merchant_account_id: account_id(account),
+            definition_id: DefinitionId::parse(definition).unwrap(),
+            method: "card".to_owned(),
+            settings: PaymentServiceSettings {
+                display_name: format!("Service {number}"),
+                position,
+                active: true,
+                accepted_currencies: Vec::new(),
+                accepted_countries: Vec::new(),
+                three_d_secure_enabled: false,
+                merchant_profile: None,
+                payment_method_tokenization_enabled: false,
+                network_tokens_enabled: false,
+                open_loop: false,
+                settlement_reporting_enabled: false,
+            },
+            is_deleted: false,
+            created_at: NOON.plus_seconds(-age_seconds),
+            updated_at: NOON,
+        }
+    }
+
+    #[test]
+    fn a_definition_means_the_lowest_position_then_the_oldest_active_service_of_the_account() {
+        let mut services = vec![
+            service(1, "a", "acme-card", 3, 900),
+            service(2, "a", "acme-card", 2, 10),
+            service(3, "a", "acme-card", 2, 20),
+            service(4, "a", "acme-card", 1, 999),
+            service(5, "a", "acme-ideal", 9, 1),
+            service(6, "b", "acme-card", 0, 999),
+        ];
+        services[3].settings.active = false;
+        let mut rows = stored(Vec::new());
+        rows.services = services.into_iter().map(|service| (service, Vec::new())).collect();
+        let snapshot = Snapshot::build(rows, &root_key(), None).unwrap();
+        let picked = |account: &str, definition: &str| {
+            let service = snapshot.callable_service(&Scope::of(account_id(account)), definition);
+            service.map(|service| service.service.id.0)
+        };
+        assert_eq!(picked("a", "acme-card"), Some(id(3)));
+        assert_eq!(picked("a", "acme-ideal"), Some(id(5)));
+        assert_eq!(picked("b", "acme-card"), Some(id(6)));
+        assert_eq!(picked("b", "acme-ideal"), None);
+        assert_eq!(picked("default", "acme-card"), None);
+        let seen_from = |account: &str, number| snapshot.service(&Scope::of(account_id(account)), PaymentServiceId(id(number))).is_some();
+        assert!(seen_from("a", 4), "an inactive service is there");
+        assert!(!seen_from("b", 1) && !seen_from("a", 99));
+    }
+
+    #[test]
+    fn key_pairs_are_found_by_both_thumbprints_and_have_what_their_roles_allow() {
+        let key = SigningKey::generate();
+        let mut rows = stored(vec![key_pair(10, &key, &[2, 3, 77], &[])]);
+        rows.roles.extend([role(2, &["buyers.read"]), role(3, &["transactions.write"])]);
+        let snapshot = Snapshot::build(rows, &root_key(), None).unwrap();
+        for kid in [key.public().thumbprint(), key.public().thumbprint_unpadded()] {
+            let found = snapshot.key_pair_of_kid(&kid).unwrap();
+            assert_eq!(found.permissions.iter().collect::<Vec<_>>(), ["buyers.read", "transactions.write"]);
+        }
+        let mut damaged = key_pair(11, &key, &[2], &[]);
+        damaged.public_key[100] ^= 1;
+        let error = Snapshot::build(stored(vec![damaged]), &root_key(), None).unwrap_err();
+        assert!(error.to_string().contains("api_key_pairs: column public_key"), "{error}");
+    }
+}

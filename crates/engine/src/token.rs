@@ -47,6 +47,13 @@ pub(crate) struct VerifiedToken {
     expires: i64,
 }
 
+#[cfg(test)]
+impl VerifiedToken {
+    pub(crate) fn of(key_pair_id: ApiKeyPairId, scopes: PermissionSet, embed: Option<Embed>) -> Self {
+        Self { key_pair_id, scopes: Arc::new(scopes), checkout_session_id: None, embed: embed.map(Box::new), expires: i64::MAX }
+    }
+}
+
 /// Why a token is not accepted. Logged, never answered: a caller learns only that it was not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Rejection {

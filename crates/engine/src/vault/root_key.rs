@@ -132,7 +132,7 @@ impl RootKey {
         open(&self.key, &place_of_data_key(account, version), wrapped)
     }
 
-    pub(super) fn of(bytes: &[u8; KEY_BYTES]) -> Self {
+    pub(crate) fn of(bytes: &[u8; KEY_BYTES]) -> Self {
         let digest = digest::digest(&digest::SHA256, bytes);
         let id = digest.as_ref().iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Self { id, key: key_of(bytes) }
@@ -149,12 +149,12 @@ fn place_of_data_key(account: &MerchantAccountId, version: i64) -> Place<'_> {
     Place { table: "data_keys", column: "wrapped", row: account.as_str(), account, version, hosts: "" }
 }
 
-/// Hexadecimal where the text is 64 such digits, else base64 in any of its four spellings.
+/// Hexadecimal where the text is nothing but pairs of such digits, which base64 of 32 bytes never is (43 characters, or a padding); else base64 in any of its four spellings.
 fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     if text.is_empty() {
         return Some(Zeroizing::default());
     }
-    if text.len() == 2 * KEY_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let digits: Vec<char> = text.chars().collect();
         let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok();
         return digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>().map(Zeroizing::new);
