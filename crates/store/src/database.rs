@@ -70,8 +70,7 @@ impl Default for Patience {
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
 
 statements! {
-    // Changes nothing, but must reach the disk like any other write.
-    PROBE = "UPDATE instance SET version = version WHERE id = 1";
+    PROBE = "UPDATE write_probe SET tries = tries + 1 WHERE id = 1";
 }
 
 // === impl Database ===
@@ -155,7 +154,7 @@ impl Database {
         &self.0.source
     }
 
-    /// Writes and commits something that changes nothing.
+    /// Writes and commits something that nobody reads. It does not wait for a change of configuration that is under way on PostgreSQL.
     pub async fn probe_write(&self) -> Result<(), StoreError> {
         self.0.source.probe().await
     }
@@ -189,21 +188,35 @@ impl Source {
         link.map(Tx::reading).map_err(|error| StoreError::of("begin reading", error))
     }
 
-    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        // As above.
+    async fn write(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.begin_write().await?;
+        // Only PostgreSQL has writers beside this one.
+        if let Store::Postgres(_) = self.store {
+            postgres::lock_instance(&mut tx).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Begins to write without waiting for other changes of configuration, where the engine has several writers.
+    async fn begin_write(&self) -> Result<Tx, StoreError> {
+        // As in `read`.
         let link = match &self.store {
-            Store::Sqlite(file) => file.begin_write().await.map(Link::SqliteWriter),
+            Store::Sqlite(file) => {
+                // Waiting in vain for another writer of this process says nothing about the database.
+                let mut lane = file.lane().await.map_err(|error| StoreError::of("wait for the writer", error))?;
+                lane.begin().await.map(|()| Link::SqliteWriter(lane))
+            }
             Store::Postgres(pool) => pool.begin_write().await.map(Link::Postgres),
         };
-        link.map(|link| Tx::writing(link, self.health.clone())).map_err(|error| {
-            let error = StoreError::of("begin writing", error);
-            self.health.fails(&error);
-            error
-        })
+        let tx = link.map(|link| Tx::writing(link, self.health.clone())).map_err(|error| StoreError::of("begin writing", error));
+        if let Err(error) = &tx {
+            self.health.fails(error);
+        }
+        tx
     }
 
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
+        let mut tx = self.begin_write().await?;
         run!(&mut tx, execute, PROBE)?;
         tx.commit().await
     }

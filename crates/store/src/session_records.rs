@@ -40,15 +40,19 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// All lists take the same parameters; the ones below differ in the condition that an index answers, which SQLite can not see through `OR`.
+/// All lists take the same parameters. They differ in the condition that an index answers, which SQLite can not see through `OR`; and a `+` before the time keeps SQLite from preferring the index on time.
 macro_rules! listed {
-    ($indexed:literal) => {
+    ($indexed:literal, $time:literal) => {
         concat!(
             "SELECT ",
             columns!(),
             " FROM session_records WHERE merchant_account_id = $4",
             $indexed,
-            " AND created_at >= $5 AND created_at <= $6 AND (id = $7 OR $7 IS NULL) AND (payment_service_id = $8 OR $8 IS NULL) \
+            " AND ",
+            $time,
+            " >= $5 AND ",
+            $time,
+            " <= $6 AND (id = $7 OR $7 IS NULL) AND (payment_service_id = $8 OR $8 IS NULL) \
              AND (definition_id = $9 OR $9 IS NULL) AND (reference = $10 OR $10 IS NULL) AND (service_session_id = $11 OR $11 IS NULL) \
              AND (support_id = $12 OR $12 IS NULL) AND (request_id = $13 OR $13 IS NULL) AND (status = $14 OR $14 IS NULL) \
              AND (code = $15 OR $15 IS NULL)"
@@ -57,13 +61,15 @@ macro_rules! listed {
 }
 
 statements! {
+    // By id, since ids come in the order of time and have an index; the moment is checked all the same.
+    PURGE = "DELETE FROM session_records WHERE id IN (SELECT id FROM session_records WHERE id < $1 AND created_at < $2 ORDER BY id LIMIT $3)";
     GET = concat!("SELECT ", columns!(), " FROM session_records WHERE merchant_account_id = $1 AND id = $2");
     [newest_first] {
-        LIST = listed!("");
-        LIST_BY_ID = listed!(" AND id = $7");
-        LIST_BY_REFERENCE = listed!(" AND reference = $10");
-        LIST_BY_SERVICE_SESSION = listed!(" AND service_session_id = $11");
-        LIST_BY_REQUEST = listed!(" AND request_id = $13");
+        LIST = listed!("", "created_at");
+        LIST_BY_ID = listed!(" AND id = $7", "+created_at");
+        LIST_BY_REFERENCE = listed!(" AND reference = $10", "+created_at");
+        LIST_BY_SERVICE_SESSION = listed!(" AND service_session_id = $11", "+created_at");
+        LIST_BY_REQUEST = listed!(" AND request_id = $13", "+created_at");
     }
 }
 
@@ -120,6 +126,14 @@ pub async fn list(tx: &mut Tx, scope: &Scope, request: &PageRequest, filter: &Fi
     )?;
     let records = rows.into_iter().map(SessionRecord::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::from_rows(request, records, |record| Position::Moment(record.created_at.micros(), record.id.0)))
+}
+
+/// Deletes some of the oldest records, at most `limit` of those made before a moment, of every account; answers how many. What is older than records may be is deleted in several short transactions.
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    // The smallest UUID of version 7 of that millisecond.
+    let milliseconds = u128::try_from(before.micros().div_euclid(1000)).unwrap_or(0);
+    let first = Uuid::from_u128(milliseconds << 80);
+    run!(tx, execute, PURGE, first, before.micros(), i64::from(limit))
 }
 
 impl Filter {

@@ -11,12 +11,10 @@ mod schema;
 use std::time::Duration;
 
 use crate::database::Patience;
-use crate::scratch::{self, ScratchDatabase};
-use crate::{Database, Engine};
+use crate::{Database, Engine, scratch};
 
-/// Waiting is for failures only; less of it makes the tests of failures quick.
-const IMPATIENT: Patience =
-    Patience { connection: Duration::from_millis(300), batch: Duration::from_secs(5), probe: Duration::from_millis(20) };
+/// As in production, but for the time between two probes.
+const PATIENT: Patience = Patience { connection: Duration::from_secs(5), batch: Duration::from_secs(10), probe: Duration::from_millis(20) };
 
 /// One migrated database of one engine, for one test.
 struct Place {
@@ -27,26 +25,28 @@ struct Place {
 /// Runs a test on a SQLite file, and on PostgreSQL where there is one.
 async fn each_engine<F>(test: impl Fn(Place) -> F)
 where
-    F: Future<Output = ()> + 'static,
+    F: Future<Output = ()>,
 {
     let directory = tempfile::tempdir().unwrap();
     test(Place::migrated(sqlite_url(&directory)).await).await;
+    on_postgres(async |url| test(Place::migrated(url).await).await).await;
+}
+
+/// Runs a test on an empty PostgreSQL database, if there is a server, and drops the database whatever happens.
+async fn on_postgres(test: impl AsyncFnOnce(String)) {
     let Some(server) = postgres_server() else { return };
     let scratch = scratch::create_postgres(&server).await.unwrap();
-    let outcome = run_apart(test(Place::migrated(scratch.url.clone()).await)).await;
-    drop_scratch(scratch).await;
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic.into_panic());
-    }
-}
-
-/// Runs a test so that its database can be dropped when it fails.
-async fn run_apart(test: impl Future<Output = ()> + 'static) -> Result<(), tokio::task::JoinError> {
-    tokio::task::LocalSet::new().run_until(tokio::task::spawn_local(test)).await
-}
-
-async fn drop_scratch(scratch: ScratchDatabase) {
+    let mut test = std::pin::pin!(test(scratch.url.clone()));
+    let outcome =
+        std::future::poll_fn(|context| match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => std::task::Poll::Ready(Err(panic)),
+        })
+        .await;
     scratch.drop().await.unwrap();
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 fn sqlite_url(directory: &tempfile::TempDir) -> String {
@@ -60,7 +60,7 @@ fn postgres_server() -> Option<String> {
 
 impl Place {
     async fn migrated(url: String) -> Self {
-        let db = Database::open_with(&url, IMPATIENT).await.unwrap();
+        let db = Database::open_with(&url, PATIENT).await.unwrap();
         db.migrate().await.unwrap();
         db.check_schema().await.unwrap();
         Self { url, db }
@@ -69,7 +69,7 @@ impl Place {
     /// The same database after the process has ended in order.
     async fn reopened(self) -> Self {
         self.db.close().await;
-        let db = Database::open_with(&self.url, IMPATIENT).await.unwrap();
+        let db = Database::open_with(&self.url, PATIENT).await.unwrap();
         Self { url: self.url, db }
     }
 

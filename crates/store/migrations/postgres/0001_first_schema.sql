@@ -12,6 +12,15 @@ CREATE TABLE instance (
 );
 INSERT INTO instance (id, version, audit_sequence) VALUES (1, 1, 0);
 
+-- A row to write when the question is whether writing works. Apart from `instance`, so that a change of configuration that hangs does not look like a database that can not be written.
+CREATE TABLE write_probe (
+    id BIGINT NOT NULL,
+    tries BIGINT NOT NULL,
+    PRIMARY KEY (id),
+    CHECK (id = 1)
+);
+INSERT INTO write_probe (id, tries) VALUES (1, 0);
+
 -- Tenants.
 CREATE TABLE merchant_accounts (
     id TEXT COLLATE "C" NOT NULL,

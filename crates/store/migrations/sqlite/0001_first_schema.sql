@@ -11,6 +11,15 @@ CREATE TABLE instance (
 ) STRICT;
 INSERT INTO instance (id, version, audit_sequence) VALUES (1, 1, 0);
 
+-- A row to write when the question is whether writing works. Apart from `instance`, so that a change of configuration that hangs does not look like a database that can not be written.
+CREATE TABLE write_probe (
+    id INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    PRIMARY KEY (id),
+    CHECK (id = 1)
+) STRICT;
+INSERT INTO write_probe (id, tries) VALUES (1, 0);
+
 -- Tenants.
 CREATE TABLE merchant_accounts (
     id TEXT NOT NULL,

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection as _, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use super::{Patience, open_error};
-use crate::OpenError;
-use crate::statement::within;
+use crate::statement::{limited, within};
+use crate::tx::{Connection, Tx};
+use crate::{OpenError, StoreError};
 
 /// Connections for everything but session records. Ten instances of the server stay below PostgreSQL's default of 100.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// Limits that the server keeps when we can not: a process that is stopped or cut off must not hold locks.
-const SESSION_SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'";
+/// Limits that the server keeps: a process that is stopped or cut off must not hold locks, and waiting for one ends while somebody still waits for the answer.
+const SESSION_SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '60s'";
 
 /// The row lock that makes write transactions follow one another, as on SQLite: what a change has read stays true until it commits, and the audit log is numbered in the order of the commits.
 const LOCK_INSTANCE: &str = "SELECT version FROM instance WHERE id = 1 FOR UPDATE";
@@ -44,7 +45,10 @@ impl PostgresPool {
             .after_release(move |connection, _| Box::pin(async move { within(limit, connection.ping()).await.map(|()| true) }))
             .connect_lazy_with(options.clone());
         let store = Self { pool, options, patience: limit };
-        check_durability(&mut *store.connection().await.map_err(open_error)?).await?;
+        // Not through the pool, which would try again and then only say that its time was over.
+        let mut connection = store.connect_patiently().await.map_err(open_error)?;
+        check_durability(&mut connection).await?;
+        connection.close().await.map_err(open_error)?;
         Ok(store)
     }
 
@@ -53,9 +57,7 @@ impl PostgresPool {
     }
 
     pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let mut transaction = within(self.patience, self.pool.begin()).await?;
-        within(self.patience, sqlx::query(LOCK_INSTANCE).execute(&mut *transaction)).await?;
-        Ok(transaction)
+        within(self.patience, self.pool.begin()).await
     }
 
     pub(super) async fn connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
@@ -77,6 +79,14 @@ impl PostgresPool {
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Waits until no other change of configuration is under way.
+pub(super) async fn lock_instance(tx: &mut Tx) -> Result<(), StoreError> {
+    let Connection::Postgres(connection) = tx.connection() else { return Ok(()) };
+    // Its failure is not kept as one of the database: sessions are written without this lock.
+    let locked = limited(sqlx::query(LOCK_INSTANCE).execute(connection)).await;
+    locked.map(|_| ()).map_err(|error| StoreError::of("wait for another change", error))
 }
 
 /// `remote_apply`, `remote_write` and `local` all wait for the local disk; only `off` acknowledges what may be lost.

@@ -74,12 +74,6 @@ impl SqliteFile {
         Ok(WriteLane { connection, slot })
     }
 
-    pub(super) async fn begin_write(&self) -> Result<WriteLane, sqlx::Error> {
-        let mut lane = self.lane().await?;
-        lane.begin().await?;
-        Ok(lane)
-    }
-
     pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.readers.begin().await
     }
