@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -55,7 +55,8 @@ struct Shared {
     script: Mutex<Script>,
     journal: Mutex<Vec<Received>>,
     counts: watch::Sender<Counts>,
-    hang_up: Notify,
+    /// How often the provider was told to; a connection that is busy then finds out when it is not.
+    hang_ups: watch::Sender<usize>,
 }
 
 struct Script {
@@ -105,7 +106,7 @@ impl Provider {
             script: Mutex::new(script),
             journal: Mutex::default(),
             counts: watch::Sender::default(),
-            hang_up: Notify::new(),
+            hang_ups: watch::Sender::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, acceptor, Arc::clone(&shared)));
@@ -145,7 +146,7 @@ impl Provider {
 
     /// Closes the connections that wait for a next request, as a load balancer does after a while.
     pub fn hang_up(&self) {
-        self.shared.hang_up.notify_waiters();
+        self.shared.hang_ups.send_modify(|count| *count += 1);
     }
 
     /// Every request that arrived whole, in order of arrival.

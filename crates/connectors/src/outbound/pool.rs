@@ -217,3 +217,37 @@ impl Drop for Stream {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::super::{EgressPolicy, Route};
+    use super::*;
+
+    #[test]
+    fn an_origin_takes_so_many_calls_and_no_more() {
+        let policy = EgressPolicy { allow: Vec::new(), allow_http: false };
+        let target = |url: &str| policy.target(&Url::parse(url).unwrap(), &Route::Guarded).unwrap();
+        let pool = Pool::default();
+        let busy = pool.origin(&target("https://a.example/x"));
+        let calls: Vec<_> = (0..IN_FLIGHT_MAX).map(|_| busy.enter().unwrap()).collect();
+        assert!(pool.origin(&target("https://a.example/y")).enter().is_none());
+        assert!(pool.origin(&target("https://b.example/x")).enter().is_some());
+        drop(calls);
+        assert!(busy.enter().is_some());
+    }
+
+    #[test]
+    fn an_origin_without_connections_is_forgotten() {
+        let policy = EgressPolicy { allow: Vec::new(), allow_http: false };
+        let target = policy.target(&Url::parse("https://a.example/").unwrap(), &Route::Guarded).unwrap();
+        let pool = Pool::default();
+        let origin = pool.origin(&target);
+        pool.sweep();
+        assert!(Arc::ptr_eq(&origin, &pool.origin(&target)), "a call is using it");
+        drop(origin);
+        pool.sweep();
+        assert!(lock(&pool.origins).is_empty());
+    }
+}

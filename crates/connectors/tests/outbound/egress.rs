@@ -90,3 +90,13 @@ async fn a_silent_address_does_not_hold_the_next_one_up_for_long() {
     answered(send(&outbound, &provider.url_at("many.test", "/")).await);
     assert_eq!(provider.connections(), 1);
 }
+
+/// Whatever name servers this machine has, or none: the name can not exist, nothing is sent, and nobody waits for longer than they said.
+#[tokio::test]
+async fn the_names_of_the_machine_are_asked_for_in_bounded_time() {
+    let outbound = strict(Resolution::System);
+    let exchange = send_within(&outbound, "https://nowhere.invalid/", SCANT).await;
+    assert_eq!(exchange.delivered, Delivered::No, "{exchange:?}");
+    assert!(matches!(exchange.result, Err(CallFailure::Dns | CallFailure::Timeout)), "{exchange:?}");
+    assert!(exchange.elapsed < SCANT + MARGIN, "{exchange:?}");
+}

@@ -62,11 +62,11 @@ async fn speak<S: Transport>(stream: &mut S, bytes: &[u8], then: Then) {
 
 async fn serve<S: Transport>(mut stream: S, connection: usize, shared: &Shared) {
     let mut buffer = Vec::new();
+    let mut hang_ups = shared.hang_ups.subscribe();
     loop {
-        let hung_up = shared.hang_up.notified();
         tokio::select! {
             filled = fill(&mut stream, &mut buffer) => if !matches!(filled, Ok(1..)) { return },
-            () = hung_up => return follow(&mut stream, Then::Close).await,
+            _ = hang_ups.changed() => return follow(&mut stream, Then::Close).await,
         }
         let queued = shared.queued();
         match queued {

@@ -18,10 +18,10 @@ use super::{Received, Shared};
 pub(super) async fn serve(stream: TlsStream<TcpStream>, connection: usize, shared: &Arc<Shared>) {
     let Ok(mut http2) = server::handshake(stream).await else { return };
     let mut streams = JoinSet::new();
+    let mut hang_ups = shared.hang_ups.subscribe();
     loop {
-        let hung_up = shared.hang_up.notified();
         tokio::select! {
-            () = hung_up => return,
+            _ = hang_ups.changed() => return,
             accepted = http2.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
                 let shared = Arc::clone(shared);
