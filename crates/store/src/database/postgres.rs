@@ -77,7 +77,9 @@ impl PostgresPool {
     }
 
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        if tokio::time::timeout(self.patience, self.pool.close()).await.is_err() {
+            tracing::warn!("transactions were still open when the time to close the database was over");
+        }
     }
 }
 

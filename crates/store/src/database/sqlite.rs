@@ -84,8 +84,8 @@ impl SqliteFile {
 
     /// The writer goes last, so that it is the one that tidies the write-ahead log away.
     pub(super) async fn close(&self) {
-        self.readers.close().await;
         let closed = within(self.patience, async {
+            self.readers.close().await;
             match self.writer.lock().await.take() {
                 Some(connection) => connection.close().await,
                 None => Ok(()),

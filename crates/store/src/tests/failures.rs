@@ -185,6 +185,20 @@ async fn a_writer_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
+async fn closing_does_not_wait_for_ever_either() {
+    each_engine(|place| async move {
+        let db = impatient(&place).await;
+        let _reader = db.read().await.unwrap();
+        let _writer = db.write().await.unwrap();
+        db.close().await;
+        assert!(db.read().await.is_err());
+        assert!(db.records().write(record(1, "default")).await.is_err());
+        assert!(!db.is_writable());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_caller_that_gives_up_leaves_the_writer_usable() {
     each_engine(|place| async move {
         let mut tx = place.db.write().await.unwrap();
