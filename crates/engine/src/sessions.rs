@@ -185,7 +185,7 @@ fn access(snapshot: &Snapshot, scope: &Scope, connector: Arc<Connector>, service
 }
 
 /// Awaits a future and turns a panic in it into a value.
-async fn without_unwinding<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+pub(crate) async fn without_unwinding<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     // Nothing of the future is looked at after a panic; what it shares with others guards itself.
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

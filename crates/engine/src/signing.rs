@@ -14,6 +14,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// Bytes of one coordinate.
 const COORDINATE_BYTES: usize = 66;
@@ -230,8 +231,12 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
 
 /// Lines of 64 characters between the two markers.
 fn pem(label: &str, der: &[u8]) -> String {
-    let encoded = STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
+    // The label may be that of a private key: no copy is left behind, by growing neither.
+    let encoded = Zeroizing::new(STANDARD.encode(der));
+    let mut text = String::with_capacity(encoded.len() + encoded.len() / 64 + 2 * label.len() + 64);
+    text.push_str("-----BEGIN ");
+    text.push_str(label);
+    text.push_str("-----\n");
     let mut rest = encoded.as_str();
     while !rest.is_empty() {
         let (line, after) = rest.split_at_checked(64).unwrap_or((rest, ""));

@@ -11,7 +11,7 @@ use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::payment_services::fields::open_what_opens;
+use crate::payment_services::fields::open_all;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::token::Verifier;
 use crate::touches::Touches;
@@ -96,8 +96,10 @@ fn strangers(snapshot: &Snapshot, catalogue: &Catalogue, rules: Rules) -> Vec<St
         let Some(connector) = catalogue.get(service.service.definition_id.as_str()) else {
             continue;
         };
-        let values = open_what_opens(snapshot.keyring(), &service.service, connector, &service.fields);
-        // `mode` has a default that is as good as a stored one.
+        // What does not open can not be called either, and is checked when it is entered again.
+        let Some(values) = open_all(snapshot.keyring(), &service.service, connector, &service.fields) else {
+            continue;
+        };
         let known = check(connector, &values, &lenient);
         let refused = check(connector, &values, &strict).into_iter().find(|problem| !known.contains(problem));
         if let Some(problem) = refused {

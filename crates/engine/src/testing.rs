@@ -1,5 +1,6 @@
 //! What the tests of this crate share: a clock that is set, ids that count, and stored rows without a database.
 
+pub(crate) mod databases;
 pub(crate) mod instance;
 mod provider;
 

@@ -38,9 +38,11 @@ impl Touches {
     }
 
     /// What is due: everything new whose key was not written since `before`.
-    fn take(&self, before: Instant, now: Instant) -> Vec<(ApiKeyPairId, Timestamp)> {
+    fn take(&self, before: Option<Instant>, now: Instant) -> Vec<(ApiKeyPairId, Timestamp)> {
         let mut touches = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = touches.iter_mut().filter(|(_, touch)| touch.is_new && touch.written.is_none_or(|written| written <= before));
+        let due = touches
+            .iter_mut()
+            .filter(|(_, touch)| touch.is_new && touch.written.is_none_or(|written| before.is_some_and(|before| written <= before)));
         due.map(|(id, touch)| {
             (touch.is_new, touch.written) = (false, Some(now));
             (*id, touch.used)
@@ -61,10 +63,12 @@ impl Engine {
                     _ = ticks.tick() => false,
                     () = engine.stopping.cancelled() => true,
                 };
-                let now = Instant::now();
-                // At the end everything is due.
-                let before = if stopping { Some(now) } else { now.checked_sub(WRITE_EVERY) };
-                if let Err(error) = engine.flush_touches(before.unwrap_or(now), now).await {
+                let written = if stopping {
+                    engine.flush_touches().await
+                } else {
+                    engine.write_touches(Instant::now().checked_sub(WRITE_EVERY)).await
+                };
+                if let Err(error) = written {
                     tracing::warn!(%error, "The times at which key pairs were last used could not be written.");
                 }
                 if stopping {
@@ -74,14 +78,42 @@ impl Engine {
         });
     }
 
-    /// Writes the notes. They are lost when that fails: the next use makes them anew.
-    async fn flush_touches(&self, before: Instant, now: Instant) -> Result<(), StoreError> {
-        let used = self.touches.take(before, now);
+    /// Writes all notes.
+    async fn flush_touches(&self) -> Result<(), StoreError> {
+        self.write_touches(Some(Instant::now())).await
+    }
+
+    /// Writes the notes of keys whose last note was not written since `before`. They are lost when that fails: the next use makes them anew.
+    async fn write_touches(&self, before: Option<Instant>) -> Result<(), StoreError> {
+        let used = self.touches.take(before, Instant::now());
         if used.is_empty() {
             return Ok(());
         }
         let mut tx = self.database.write().await?;
         store::api_key_pairs::touch(&mut tx, &used).await?;
         tx.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOON, id};
+
+    #[test]
+    fn a_first_use_is_due_at_once_and_later_ones_once_a_minute() {
+        let touches = Touches::default();
+        let (busy, idle) = (ApiKeyPairId(id(1)), ApiKeyPairId(id(2)));
+        let start = Instant::now() + WRITE_EVERY;
+        let due = |at: Instant| touches.take(Some(at - WRITE_EVERY), at);
+        touches.note(busy, NOON);
+        assert_eq!(due(start), [(busy, NOON)]);
+        assert_eq!(due(start), []);
+        touches.note(busy, NOON.plus_seconds(1));
+        touches.note(busy, NOON.plus_seconds(2));
+        touches.note(idle, NOON);
+        assert_eq!(due(start + LOOK_EVERY), [(idle, NOON)]);
+        assert_eq!(due(start + WRITE_EVERY - LOOK_EVERY), []);
+        assert_eq!(due(start + WRITE_EVERY), [(busy, NOON.plus_seconds(2))]);
     }
 }

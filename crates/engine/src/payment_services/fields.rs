@@ -83,14 +83,15 @@ pub(crate) fn open_for_call(
     needed.map(|(field, sealed)| open(keyring, service, sealed, &trust).map(|value| (field.key.clone(), value))).collect()
 }
 
-/// The stored values under the keys of today, without those that do not open.
-pub(crate) fn open_what_opens(
+/// The stored values under the keys of today; `None` if one of them does not open.
+pub(crate) fn open_all(
     keyring: &Keyring,
     service: &PaymentService,
     connector: &Connector,
     held: &[SealedField],
-) -> Vec<(String, String)> {
-    Merge::new(keyring, service, connector, held, &[]).values
+) -> Option<Vec<(String, String)>> {
+    let merge = Merge::new(keyring, service, connector, held, &[]);
+    merge.closed.is_empty().then_some(merge.values)
 }
 
 /// The fields that may be shown: neither the definition nor what was written down when they were stored calls them secret.

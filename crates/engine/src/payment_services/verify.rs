@@ -27,6 +27,9 @@ pub async fn verify(engine: &Arc<Engine>, scope: &Scope, input: VerifyCredential
     let Some(connector) = engine.connector(&input.definition_id) else {
         return Err(Refusal::invalid(unknown_definition(&input.definition_id)));
     };
+    if !connector.can_verify() {
+        return Err(Refusal::invalid(not_supported(&connector)));
+    }
     let values = match input.payment_service_id {
         Some(id) => merged(engine, scope, &connector, id, &input)?,
         None => {
@@ -34,9 +37,6 @@ pub async fn verify(engine: &Arc<Engine>, scope: &Scope, input: VerifyCredential
             if problems.is_empty() { input.fields.clone() } else { return Err(Refusal::Invalid(problems)) }
         }
     };
-    if !connector.can_verify() {
-        return Err(Refusal::invalid(not_supported(&connector)));
-    }
     let stored = values.into_iter().map(|(key, value)| (key, Secret::from(value)));
     let now = engine.now();
     let access = Access {

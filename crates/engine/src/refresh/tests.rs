@@ -6,45 +6,49 @@ use crate::testing::instance::{ANYTHING_GOES, Instance, acme, default_scope, fie
 
 #[tokio::test]
 async fn another_instance_sees_a_change_when_it_looks() {
-    let instance = Instance::new().await;
-    let other = instance.another(ANYTHING_GOES).await.unwrap();
-    let scope = instance.account("shop").await;
-    let view = payment_services::create(&instance.engine, &scope, &instance.request(), acme()).await.unwrap();
-    let id = view.service.id;
-    // The data key was made here; the other instance fetches it when it meets a value that needs it.
-    assert_eq!(payment_services::get(&other, &scope, id).await.unwrap().fields, view.fields);
+    Instance::on_each_engine(async |instance| {
+        let other = instance.another(ANYTHING_GOES).await.unwrap();
+        let scope = instance.account("shop").await;
+        let view = payment_services::create(&instance.engine, &scope, &instance.request(), acme()).await.unwrap();
+        let id = view.service.id;
+        // The data key was made here; the other instance fetches it when it meets a value that needs it.
+        assert_eq!(payment_services::get(&other, &scope, id).await.unwrap().fields, view.fields);
 
-    let patch = PaymentServicePatch { fields: fields(&[("note", "changed")]), ..PaymentServicePatch::default() };
-    payment_services::update(&instance.engine, &scope, &instance.request(), id, patch).await.unwrap();
-    let before = other.snapshot().version();
-    other.poll_version().await.unwrap();
-    assert!(other.snapshot().version() > before);
-    assert_eq!(other.snapshot().version(), instance.engine.snapshot().version());
-    let same = other.snapshot();
-    other.poll_version().await.unwrap();
-    assert!(std::sync::Arc::ptr_eq(&same, &other.snapshot()), "nothing is loaded when nothing has moved");
-    let body = r#"{"amount":1}"#.into();
-    sessions::create(&other, &scope, &instance.request(), Target::Service(id), body).await.unwrap();
+        let patch = PaymentServicePatch { fields: fields(&[("note", "changed")]), ..PaymentServicePatch::default() };
+        payment_services::update(&instance.engine, &scope, &instance.request(), id, patch).await.unwrap();
+        let before = other.snapshot().version();
+        other.poll_version().await.unwrap();
+        assert!(other.snapshot().version() > before);
+        assert_eq!(other.snapshot().version(), instance.engine.snapshot().version());
+        let same = other.snapshot();
+        other.poll_version().await.unwrap();
+        assert!(std::sync::Arc::ptr_eq(&same, &other.snapshot()), "nothing is loaded when nothing has moved");
+        let body = r#"{"amount":1}"#.into();
+        sessions::create(&other, &scope, &instance.request(), Target::Service(id), body).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn snapshots_never_go_back() {
-    let instance = Instance::new().await;
-    let mut tasks = tokio::task::JoinSet::new();
-    let request = instance.request();
-    for _ in 0..8 {
-        let (engine, request) = (std::sync::Arc::clone(&instance.engine), request.clone());
-        tasks.spawn(async move {
-            let before = engine.snapshot().version();
-            let view = payment_services::create(&engine, &default_scope(), &request, acme()).await.unwrap();
-            let after = engine.snapshot();
-            assert!(after.version() > before);
-            assert!(after.service(&default_scope(), view.service.id).is_some(), "what was written is seen at once");
-        });
-    }
-    while let Some(outcome) = tasks.join_next().await {
-        outcome.unwrap();
-    }
-    let services: Vec<i64> = instance.engine.snapshot().services().map(|service| service.service.settings.position).collect();
-    assert_eq!(services.len(), 8);
+    Instance::on_each_engine(async |instance| {
+        let mut tasks = tokio::task::JoinSet::new();
+        let request = instance.request();
+        for _ in 0..8 {
+            let (engine, request) = (std::sync::Arc::clone(&instance.engine), request.clone());
+            tasks.spawn(async move {
+                let before = engine.snapshot().version();
+                let view = payment_services::create(&engine, &default_scope(), &request, acme()).await.unwrap();
+                let after = engine.snapshot();
+                assert!(after.version() > before);
+                assert!(after.service(&default_scope(), view.service.id).is_some(), "what was written is seen at once");
+            });
+        }
+        while let Some(outcome) = tasks.join_next().await {
+            outcome.unwrap();
+        }
+        let services: Vec<i64> = instance.engine.snapshot().services().map(|service| service.service.settings.position).collect();
+        assert_eq!(services.len(), 8);
+    })
+    .await;
 }

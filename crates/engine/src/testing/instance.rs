@@ -13,6 +13,7 @@ use domain::{MerchantAccountId, Scope};
 use store::Database;
 use tempfile::TempDir;
 
+use super::databases::on_each_database;
 use super::provider::Provider;
 use super::{CountingIds, ManualClock, account_id, root_key};
 use crate::bootstrap::{Ground, ensure_key_pair};
@@ -97,13 +98,15 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    /// Runs a test on an instance over each database engine.
+    pub(crate) async fn on_each_engine(test: impl AsyncFn(Self)) {
+        on_each_database(async |database, directory| test(Self::over(database, directory).await).await).await;
+    }
+
+    async fn over(database: Database, directory: TempDir) -> Self {
         fs::write(directory.path().join("acme.toml"), DEFINITION).unwrap();
         fs::write(directory.path().join("silent.toml"), SILENT).unwrap();
         let (clock, ids) = (Arc::new(ManualClock::new()), Arc::new(CountingIds::new()));
-        let database = Database::open(&format!("sqlite://{}", directory.path().join("test.db").display())).await.unwrap();
-        database.migrate().await.unwrap();
         let key = SigningKey::generate();
         let ground = Ground { database: &database, root_key: &root_key(), clock: clock.as_ref(), ids: ids.as_ref(), command: "a test" };
         ensure_key_pair(&ground, key.public(), "First").await.unwrap();

@@ -410,3 +410,22 @@ fn signatures_agree_with_an_independent_implementation() {
     assert!(!Arc::ptr_eq(&lists[0], &bench.verifier.permissions(vec!["ab".into()])));
     assert_eq!(fingerprint("x"), digest::digest(&digest::SHA256, b"x").as_ref());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 256, ..proptest::prelude::ProptestConfig::default() })]
+
+    /// No text makes the verifier do anything but refuse it, and no changed character of a good token is overlooked.
+    #[test]
+    fn r56_only_what_was_signed_passes(noise in ".{0,200}", place in 0..10_000_usize, character in proptest::char::range('!', '~')) {
+        static BENCH: std::sync::LazyLock<Bench> = std::sync::LazyLock::new(Bench::new);
+        static GOOD: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| BENCH.good());
+        assert!(BENCH.verify(&noise).is_err());
+        let parts: Vec<String> = noise.split('.').map(|part| URL_SAFE_NO_PAD.encode(part)).collect();
+        assert!(BENCH.verify(&parts.join(".")).is_err());
+        let mut bytes = GOOD.clone().into_bytes();
+        let place = place % bytes.len();
+        bytes[place] = u8::try_from(character).unwrap();
+        let changed = String::from_utf8(bytes).unwrap();
+        assert_eq!(BENCH.verify(&changed).is_ok(), changed == *GOOD, "{changed}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The root key: one file, readable by its owner alone.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -100,10 +100,12 @@ impl RootKey {
             io::ErrorKind::NotFound => RootKeyError::Missing(path.to_owned()),
             _ => RootKeyError::Io { path: path.to_owned(), source },
         };
-        let metadata = fs::metadata(path).map_err(failed)?;
-        if !metadata.is_file() {
+        // Asked of the name first: opening something that is no file may wait for ever.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(RootKeyError::NotAFile(path.to_owned()));
         }
+        let file = fs::File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & OTHERS != 0 {
             return Err(RootKeyError::Exposed { path: path.to_owned(), mode });
@@ -111,7 +113,8 @@ impl RootKey {
         if metadata.len() > FILE_BYTES_MAX {
             return Err(RootKeyError::WrongLength { path: path.to_owned(), bytes: usize::try_from(metadata.len()).unwrap_or(usize::MAX) });
         }
-        let content = Zeroizing::new(fs::read(path).map_err(failed)?);
+        let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_BYTES_MAX).unwrap_or_default()));
+        file.take(FILE_BYTES_MAX).read_to_end(&mut content).map_err(failed)?;
         let bytes = std::str::from_utf8(&content).ok().and_then(|text| decode(text.trim()));
         let bytes = bytes.ok_or_else(|| RootKeyError::NotText(path.to_owned()))?;
         let key: &[u8; KEY_BYTES] =
@@ -155,9 +158,9 @@ fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
         return Some(Zeroizing::default());
     }
     if text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let digits: Vec<char> = text.chars().collect();
-        let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).ok();
-        return digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>().map(Zeroizing::new);
+        let byte =
+            |pair: &[u8]| pair.iter().try_fold(0, |value, digit| Some(value * 16 + u8::try_from(char::from(*digit).to_digit(16)?).ok()?));
+        return text.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>().map(Zeroizing::new);
     }
     [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD].iter().find_map(|engine| engine.decode(text).ok()).map(Zeroizing::new)
 }
