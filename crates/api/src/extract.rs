@@ -155,6 +155,7 @@ impl FromRequest<App> for RawBody {
             return Err(error::unsupported_encoding());
         }
         if declared_length(&parts.headers).is_some_and(|length| length > BODY_BYTES_MAX) {
+            discard(body).await;
             return Err(error::too_large());
         }
         read(body).await.map(Self)
@@ -185,6 +186,18 @@ fn encoded(headers: &HeaderMap) -> bool {
 
 fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Most of a body that is refused for its length and read all the same, without keeping it: a client that is cut off while it writes never sees why. Beyond that it is.
+const DISCARDED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+
+async fn discard(mut body: Body) {
+    let mut discarded = 0;
+    while discarded < DISCARDED_BYTES_MAX
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+    }
 }
 
 async fn read(body: Body) -> Result<Bytes, Error> {

@@ -237,6 +237,6 @@ fn header_value(text: &str) -> Result<HeaderValue, RenderError> {
 }
 
 #[cfg(test)]
-mod shipped;
+mod shipped_tests;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,8 @@ fn main() -> Result<()> {
         Task::Tidy => tidy::run(root)?,
         Task::Openapi { compare: None } => println!("{}", serde_json::to_string_pretty(&api::openapi())?),
         Task::Openapi { compare: Some(file) } => {
-            let contract: Value = serde_json::from_str(&std::fs::read_to_string(&file).with_context(|| format!("{} can not be read", file.display()))?)?;
+            let contract: Value =
+                serde_json::from_str(&std::fs::read_to_string(&file).with_context(|| format!("{} can not be read", file.display()))?)?;
             let differences = openapi::against(&contract)?;
             if !differences.is_empty() {
                 bail!("{} differences from the contract:\n  {}", differences.len(), differences.join("\n  "));

@@ -48,7 +48,7 @@ const DEFINITION_LINES_MEDIAN_MAX: usize = 60;
 const DEFINITION_LINE_CHARACTERS: usize = 120;
 
 /// Checks everything and names everything that is wrong.
-pub fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     let mut wrong = Vec::new();
     imports(root, &mut wrong)?;
     let providers = providers(root)?;
@@ -58,7 +58,9 @@ pub fn run(root: &Path) -> Result<()> {
     migrations(root, &mut wrong)?;
     let median = definition_lines_median(root)?;
     if median > DEFINITION_LINES_MEDIAN_MAX {
-        wrong.push(format!("definitions: the median file has {median} lines before its simulator; {DEFINITION_LINES_MEDIAN_MAX} are allowed"));
+        wrong.push(format!(
+            "definitions: the median file has {median} lines before its simulator; {DEFINITION_LINES_MEDIAN_MAX} are allowed"
+        ));
     }
     if !wrong.is_empty() {
         bail!("{} rules are broken:\n  {}", wrong.len(), wrong.join("\n  "));
@@ -105,10 +107,16 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
     if !source.starts_with("//!") && !source.starts_with("#!") {
         complain(1, "the file does not say what it is for (//!)");
     }
-    let is_test_file = shown.contains("/tests/") || shown.contains("/benches/") || name == "tests.rs" || name.ends_with("_tests.rs");
+    let is_test_file = shown.contains("/tests/")
+        || shown.contains("/examples/")
+        || shown.contains("/benches/")
+        || name == "tests.rs"
+        || name.ends_with("_tests.rs");
     let product = if is_test_file { "" } else { source.split("#[cfg(test)]").next().unwrap_or_default() };
     for (index, line) in source.lines().enumerate() {
-        for (pattern, what) in [("#[allow(", "write #[expect(.., reason)]"), ("#[ignore", "a test that does not run"), ("todo!(", "unfinished")] {
+        for (pattern, what) in
+            [("#[allow(", "write #[expect(.., reason)]"), ("#[ignore", "a test that does not run"), ("todo!(", "unfinished")]
+        {
             if line.trim_start().starts_with(pattern) || (pattern == "todo!(" && line.contains("todo!(") && krate != "xtask") {
                 complain(index + 1, what);
             }
@@ -136,7 +144,8 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
 fn migrations(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     let names = |engine: &str| -> Result<Vec<String>> {
         let folder = root.join("crates/store/migrations").join(engine);
-        let mut names: Vec<String> = fs::read_dir(&folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<Result<_>>()?;
+        let mut names: Vec<String> =
+            fs::read_dir(&folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<Result<_>>()?;
         names.sort();
         Ok(names)
     };
@@ -159,7 +168,7 @@ fn providers(root: &Path) -> Result<Vec<String>> {
 }
 
 /// The median length of the definitions, by the rule of the constant.
-pub fn definition_lines_median(root: &Path) -> Result<usize> {
+pub(crate) fn definition_lines_median(root: &Path) -> Result<usize> {
     let mut lengths = Vec::new();
     for entry in fs::read_dir(root.join("definitions"))? {
         let path = entry?.path();

@@ -1,3 +1,5 @@
+//! Edits of the caller's bytes, by table and by property.
+
 use proptest::prelude::*;
 
 use super::*;

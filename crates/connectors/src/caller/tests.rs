@@ -1,3 +1,5 @@
+//! Whole calls against a payment service that misbehaves.
+
 use std::collections::BTreeMap;
 
 use testkit::provider::{Options, Provider as Stand, Received, Reply};

@@ -1,3 +1,5 @@
+//! The table of outcomes, and bytes that are no answer.
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Forms, written and read back.
+
 use proptest::prelude::*;
 
 use super::*;

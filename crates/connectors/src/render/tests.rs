@@ -1,3 +1,5 @@
+//! Requests as definitions render them, and values that try to leave their place.
+
 use std::collections::BTreeMap;
 
 use domain::{SessionRecordId, Timestamp};

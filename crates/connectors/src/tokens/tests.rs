@@ -1,3 +1,5 @@
+//! One token for all who wait, and how it ends.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;

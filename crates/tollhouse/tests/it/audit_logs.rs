@@ -61,7 +61,7 @@ async fn the_log_is_filtered_paged_and_walled() {
         assert_eq!(actions("user_id=3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11").await, Vec::<String>::new());
         assert_eq!(
             merchant.get("/audit-logs?action=stolen&user_id=me").await.problems(400, "bad_request"),
-            ["action value_error", "user_id type_error"]
+            ["action value_error", "user_id value_error"]
         );
         let foreign = server.merchant().for_account("other").get("/audit-logs?resource_type=payment-service").await.expect(200);
         assert_eq!(foreign["items"], json!([]));

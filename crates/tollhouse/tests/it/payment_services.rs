@@ -26,7 +26,8 @@ async fn a_service_is_created_with_every_member_and_without_its_secrets() {
                 "type": "payment-service", "merchant_account_id": "default", "payment_service_definition_id": "adyen-ideal", "active": true,
                 "method": "ideal", "display_name": "adyen-ideal", "position": 1, "status": "created", "accepted_currencies": ["EUR"],
                 "accepted_countries": ["NL"], "payment_method_tokenization_enabled": false, "network_tokens_enabled": false, "open_loop": false,
-                "settlement_reporting_enabled": false, "three_d_secure_enabled": false, "merchant_profile": null, "webhook_url": null,
+                "settlement_reporting_enabled": false, "refund_ingestion_enabled": false, "three_d_secure_enabled": false,
+                "merchant_profile": null, "webhook_url": null,
                 "fields": [{ "key": "merchant_account", "value": "ShopECOM" }, { "key": "mode", "value": "simulator" }],
                 "reporting_fields": [], "is_deleted": false,
             })

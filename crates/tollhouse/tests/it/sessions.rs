@@ -5,7 +5,7 @@ use testkit::caller::Reply as Answer;
 use testkit::provider::{Authority, Options, Provider, Validity};
 use testkit::server::Server;
 
-use crate::support::{adyen_request, on_each_engine_with, service};
+use crate::support::{adyen_request, plans, service};
 
 mod fidelity;
 mod outcomes;
@@ -39,27 +39,26 @@ impl Stage<'_> {
 /// Runs a test on each database with one configured service whose calls reach a scripted payment service.
 pub(crate) async fn on_stage(definition: &str, fields: &[(&str, &str)], test: impl AsyncFn(Stage<'_>)) {
     let authority = Authority::new();
-    let identity = || authority.issue(&["127.0.0.1"], Validity::Current);
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
-    let provider = Provider::start(Options::tls(identity())).await;
     let id = definition.split('-').next().unwrap();
-    on_each_engine_with(
-        |plan| plan.provider_at(id, &provider.url(""), Some(&ca)),
-        async |server| {
-            let fields = [fields, &[("mode", "sandbox")]].concat();
-            let created = server.merchant().post("/payment-services", &service(definition, &fields)).await.expect(201);
-            let path = format!("/payment-services/{}", created["id"].as_str().unwrap());
-            test(Stage { server, provider: &provider, path }).await;
-        },
-    )
-    .await;
+    for plan in plans().await {
+        let provider = Provider::start(Options::tls(authority.issue(&["127.0.0.1"], Validity::Current))).await;
+        let server = plan.provider_at(id, &provider.url(""), Some(&ca)).start().await;
+        let fields = [fields, &[("mode", "sandbox")]].concat();
+        let created = server.merchant().post("/payment-services", &service(definition, &fields)).await.expect(201);
+        let path = format!("/payment-services/{}", created["id"].as_str().unwrap());
+        test(Stage { server: &server, provider: &provider, path }).await;
+        server.end().await;
+    }
 }
 
-/// Credentials of an Adyen service with a time limit of half a second.
-pub(crate) const ADYEN: [(&str, &str); 3] =
-    [("api_key", "canary-api-key-0123456789"), ("merchant_account", "ShopECOM"), ("timeout_ms", "500")];
+/// Credentials of an Adyen service.
+pub(crate) const ADYEN: [(&str, &str); 2] = [("api_key", "canary-api-key-0123456789"), ("merchant_account", "ShopECOM")];
+
+/// A time limit for tests that wait for its end: long enough for a handshake on a busy machine.
+pub(crate) const LIMIT_MS: &str = "1500";
 
 /// A session, as the API writes one.
 pub(crate) fn session(status: &str, code: Option<&str>, status_code: Option<u16>, response_body: Value) -> Value {

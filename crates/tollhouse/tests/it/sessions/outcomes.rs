@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::provider::{Greeting, Reply, Then};
 
-use super::{ADYEN, Stage, on_stage, session};
+use super::{ADYEN, LIMIT_MS, Stage, on_stage, session};
 use crate::support::adyen_request;
 
 /// One row: what the payment service does, and what the caller gets.
@@ -68,7 +68,7 @@ async fn an_answer_decides_by_its_status_and_its_bytes() {
 #[tokio::test]
 async fn without_a_whole_answer_nobody_knows() {
     // This service takes no idempotency key, so a request that may have arrived is not sent again.
-    on_stage("braintree-card", &[("public_key", "p"), ("private_key", "k"), ("timeout_ms", "500")], async |stage| {
+    on_stage("braintree-card", &[("public_key", "p"), ("private_key", "k"), ("timeout_ms", LIMIT_MS)], async |stage| {
         let network = || session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null);
         let head = b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"id\":".to_vec();
         let rows = [
@@ -80,7 +80,7 @@ async fn without_a_whole_answer_nobody_knows() {
             Reply::Raw(head, Then::Hang),
             Reply::Raw(b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n".to_vec(), Then::Close),
             Reply::Raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), Then::Close),
-            Reply::Drip(b"{\"id\":\"a long answer that never comes to its end in time\"}".to_vec(), Duration::from_millis(100)),
+            Reply::Drip(b"{\"id\":\"a long answer that never comes to its end in time\"}".to_vec(), Duration::from_millis(200)),
         ];
         for reply in rows {
             let before = stage.provider.requests().len();
@@ -93,7 +93,7 @@ async fn without_a_whole_answer_nobody_knows() {
 
 #[tokio::test]
 async fn without_a_connection_nothing_was_sent() {
-    on_stage("adyen-card", &ADYEN, async |stage| {
+    on_stage("adyen-card", &[&ADYEN[..], &[("timeout_ms", LIMIT_MS)]].concat(), async |stage| {
         let network = session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null);
         for greeting in [Greeting::Close, Greeting::Silence, Greeting::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), Then::Close)] {
             let what = format!("{greeting:?}");
@@ -197,7 +197,7 @@ async fn a_caller_who_hangs_up_cancels_nothing() {
 
 #[tokio::test]
 async fn where_the_service_knows_our_key_a_broken_exchange_is_tried_once_more_with_it() {
-    on_stage("adyen-card", &[("api_key", "k"), ("merchant_account", "M")], async |stage| {
+    on_stage("adyen-card", &ADYEN, async |stage| {
         let before = stage.provider.requests().len();
         stage.provider.reply(Reply::CloseUnanswered);
         stage.provider.reply(Reply::json(201, r#"{"id":"CS-again"}"#));

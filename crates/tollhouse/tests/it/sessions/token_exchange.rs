@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::provider::{Received, Reply};
 
-use super::{on_stage, session};
+use super::{LIMIT_MS, on_stage, session};
 
 const PAYPAL: [(&str, &str); 2] = [("client_id", "client"), ("client_secret", "canary-secret-0123456789")];
 const ORDER: &str =
@@ -99,7 +99,7 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
 
 #[tokio::test]
 async fn a_token_call_that_fails_decides_the_session() {
-    on_stage("paypal-paypal", &[&PAYPAL[..], &[("timeout_ms", "500")]].concat(), async |stage| {
+    on_stage("paypal-paypal", &[&PAYPAL[..], &[("timeout_ms", LIMIT_MS)]].concat(), async |stage| {
         let rows = [
             (Reply::json(401, r#"{"error":"invalid_client"}"#), "INVALID_SERVICE_CREDENTIALS", Some(401)),
             (Reply::json(400, r#"{"error":"invalid_request"}"#), "INVALID_SERVICE_CREDENTIALS", Some(400)),
