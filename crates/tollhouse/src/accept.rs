@@ -128,7 +128,7 @@ pub(crate) async fn serve<A: App>(listener: TcpListener, app: A, tls: Option<Tls
             Err(problem) if is_of_the_peer(&problem) => debug!(error = %problem, "A connection was gone before it was accepted."),
             Err(problem) => {
                 pause = pause.longer();
-                error!(error = %problem, pause_ms = pause.0.as_millis(), "Connections can not be accepted at the moment.");
+                error!(error = %problem, pause_ms = u64::try_from(pause.0.as_millis()).unwrap_or(u64::MAX), "Connections can not be accepted at the moment.");
                 tokio::select! {
                     () = stop.drain.cancelled() => break,
                     () = tokio::time::sleep(pause.0) => {}

@@ -23,13 +23,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use url::Url;
 
-use crate::accept::{self, LIMITS, Stop};
+use crate::accept::{self, LIMITS, Limits, Stop};
 use crate::cli::exit::UsageError;
 use crate::config::Config;
 use crate::telemetry::measurements::Measurements;
 
 mod chores;
 mod definitions;
+mod descriptors;
 mod internal;
 mod ports;
 pub(crate) mod signals;
@@ -203,8 +204,9 @@ fn serve<A: accept::App>(
     tls: Option<tokio_rustls::TlsAcceptor>,
     stop: Stop,
 ) {
+    let limits = Limits { connections_max: descriptors::connections_max(LIMITS.connections_max), ..LIMITS };
     tasks.spawn(async move {
-        accept::serve(listener, app, tls, LIMITS, stop).await;
+        accept::serve(listener, app, tls, limits, stop).await;
         name
     });
 }
