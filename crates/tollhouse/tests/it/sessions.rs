@@ -10,6 +10,7 @@ use crate::support::{adyen_request, plans, service};
 mod fidelity;
 mod outcomes;
 mod token_exchange;
+mod unwritable;
 
 /// A server whose payment service of one provider is ours, over TLS, with a service of a definition configured.
 pub(crate) struct Stage<'s> {

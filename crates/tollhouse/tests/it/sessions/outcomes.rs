@@ -212,7 +212,11 @@ async fn where_the_service_knows_our_key_a_broken_exchange_is_tried_once_more_wi
         }
         let answer = stage.usual_session().await;
         assert_eq!(answer.expect(200), session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null));
-        assert_eq!((answer.header("tollhouse-delivered"), stage.provider.requests().len()), (Some("unknown"), before + 4), "once more, and not again");
+        assert_eq!(
+            (answer.header("tollhouse-delivered"), stage.provider.requests().len()),
+            (Some("unknown"), before + 4),
+            "once more, and not again"
+        );
     })
     .await;
 }
