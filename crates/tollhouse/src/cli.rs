@@ -85,10 +85,22 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Nobody is left to tell when standard error is gone as well.
-            output::words(&format!("error: {error:#}")).ok();
+            output::words(&format!("error: {}", message(&error))).ok();
             exit::code_of(&error)
         }
     }
+}
+
+/// An error with everything that caused it, on one line. Some libraries repeat the cause in their own message; once is enough.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text = format!("{text}{colon}{cause}");
+        }
+    }
+    text
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
@@ -113,6 +125,12 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("refused").context("connecting: refused").context("opening: connecting: refused").context("start");
+        assert_eq!(message(&error), "start: opening: connecting: refused");
+    }
 
     #[test]
     fn the_command_line_is_consistent_and_documented() {

@@ -54,7 +54,10 @@ pub(crate) async fn run(options: &Init) -> anyhow::Result<ExitCode> {
         None => with_new_key(&ground, options.key_out.as_deref()).await,
     };
     database.close().await;
-    output::words(&format!("API key pair {} has full access to all merchant accounts. Start the server with `tollhouse serve`.", done?.id))?;
+    output::words(&format!(
+        "API key pair {} has full access to all merchant accounts. Start the server with `tollhouse serve`.",
+        done?.id
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,7 +79,9 @@ async fn with_new_key(ground: &Ground<'_>, key_out: Option<&Path>) -> anyhow::Re
     let key = SigningKey::generate();
     if let Some(path) = key_out {
         write_private(path, &key.to_pem()).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => UsageError(format!("{} exists already and is not overwritten: name another file with --key-out", path.display())),
+            ErrorKind::AlreadyExists => {
+                UsageError(format!("{} exists already and is not overwritten: name another file with --key-out", path.display()))
+            }
             _ => UsageError(format!("the private key can not be written to {}: {error}", path.display())),
         })?;
     }

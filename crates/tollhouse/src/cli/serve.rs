@@ -3,6 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use engine::bootstrap::{self, BootstrapError, Ground};
+use engine::vault::RootKey;
+use engine::{RandomIds, SystemClock};
+use store::Database;
+use tracing::warn;
+
 use super::FileOption;
 use super::exit::FAILED;
 use crate::compose::signals::Signals;
@@ -34,11 +41,29 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<ExitCode> {
     }
     let config = Config::read(layers)?;
     let (database, root_key) = storage::open_for_service(&config).await?;
+    prepare(&config, &database, &root_key).await?;
     let running = compose::start(&config, Foundation { database, root_key, reload: Reload::OnHangup }).await?;
     if let Some(file) = &options.ready_file {
         ready::write(file, &running.base)?;
     }
     Ok(code_of(running.until_stopped(&mut signals).await))
+}
+
+/// A newer version may have more of what every instance has, such as roles.
+async fn prepare(config: &Config, database: &Database, root_key: &RootKey) -> anyhow::Result<()> {
+    let ids = RandomIds::new();
+    let ground = Ground { database, root_key, clock: &SystemClock, ids: &ids, command: "tollhouse serve" };
+    match bootstrap::ensure_foundations(&ground).await {
+        Ok(()) => {}
+        // A database that can not be written at the moment can still be read, and so can this server's part of the API.
+        Err(BootstrapError::Store(error)) => warn!(%error, "What every instance has could not be checked."),
+        Err(error) => return Err(error).with_context(|| format!("the root key file {}", config.root_key_file.display())),
+    }
+    let mut tx = database.read().await?;
+    if store::api_key_pairs::count(&mut tx).await? == 0 {
+        warn!("There is no API key pair yet, so nobody can ask anything: run `tollhouse init`.");
+    }
+    Ok(())
 }
 
 /// The exit code of a server.

@@ -62,17 +62,24 @@ fn shown(entry: &Entry, kind: super::keys::Kind, sight: Sight) -> String {
     }
 }
 
-/// A database URL without its password. What is no URL is masked whole, since nobody can tell which part is secret.
+/// A database URL without its password, which may stand in two places. What is no URL is masked whole, since nobody can tell which part is secret.
 fn masked(text: &str) -> String {
-    if text.starts_with("sqlite:") && !text.contains('@') {
-        return text.to_owned();
+    /// What stands in while the URL is a URL, where brackets would be escaped.
+    const PLACEHOLDER: &str = "SECRET";
+    let Ok(mut url) = url::Url::parse(text) else { return MASK.to_owned() };
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let is_secret = |name: &str| name.to_ascii_lowercase().contains("password");
+    let mut shown = url.password().is_none() || url.set_password(Some(PLACEHOLDER)).is_ok();
+    url.set_query(None);
+    let mut text = url.to_string();
+    if url.password().is_some() {
+        shown &= text.contains(&format!(":{PLACEHOLDER}@"));
+        text = text.replacen(&format!(":{PLACEHOLDER}@"), &format!(":{MASK}@"), 1);
     }
-    match url::Url::parse(text) {
-        Ok(mut url) => {
-            let hidden = url.password().is_none() || url.set_password(Some("secret")).is_ok();
-            url.set_query(None);
-            if hidden { url.to_string().replacen(":secret@", &format!(":{MASK}@"), 1) } else { MASK.to_owned() }
-        }
-        Err(_) => MASK.to_owned(),
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        let mark = if index == 0 { '?' } else { '&' };
+        let value = if is_secret(name) { MASK } else { value.as_str() };
+        text = format!("{text}{mark}{name}={value}");
     }
+    if shown { text } else { MASK.to_owned() }
 }

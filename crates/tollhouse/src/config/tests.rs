@@ -129,20 +129,30 @@ fn all_problems_are_reported_together() {
 
 #[test]
 fn secrets_are_read_from_files_and_shown_masked_with_their_source() {
-    let secret = file("postgres://app:hunter2@db/toll?password=hunter3\n");
+    let secret = file("postgres://app:hunter2@db/toll?host=/run&password=hunter3\n");
+    let secret_url = "postgres://app:hunter2@db/toll?host=/run&password=hunter3";
     let name = "TOLLHOUSE_DATABASE__URL_FILE";
     let path = secret.path().display().to_string();
     let mut layers = Layers::load(Profile::Serve, None, variables(&[(name, &path), ("TOLLHOUSE_VAULT__ROOT_KEY_FILE", "k")])).unwrap();
     layers.set("server.listen".into(), Raw::Text("127.0.0.1:0".into()), Source::Option("--listen"));
     let shown = layers.show(Sources::Shown);
     assert!(!shown.contains("hunter"), "{shown}");
-    assert!(shown.contains("url = \"postgres://app:[secret]@db/toll\"  # TOLLHOUSE_DATABASE__URL_FILE"), "{shown}");
+    assert!(
+        shown.contains("url = \"postgres://app:[secret]@db/toll?host=/run&password=[secret]\"  # TOLLHOUSE_DATABASE__URL_FILE"),
+        "{shown}"
+    );
     assert!(shown.contains("listen = \"127.0.0.1:0\"  # --listen"), "{shown}");
     assert!(shown.contains("timeout_ms = 4500  # default"), "{shown}");
     assert!(shown.contains("# ca_file is not set"), "{shown}");
     assert!(layers.show(Sources::Hidden).parse::<toml::Table>().is_ok());
+    assert_eq!(layers.get("database.url").unwrap().raw, Raw::Text(secret_url.into()), "without the line break");
+    layers.set("database.url".into(), Raw::Text("sqlite://a/b.db".into()), Source::Default);
+    assert!(layers.show(Sources::Hidden).contains("url = \"sqlite://a/b.db\""));
+    layers.set("database.url".into(), Raw::Text("hunter2".into()), Source::Default);
+    assert!(!layers.show(Sources::Hidden).contains("hunter"));
+    layers.set("database.url".into(), Raw::Text(secret_url.into()), Source::Default);
     let config = Config::read(layers).unwrap();
-    assert_eq!(config.database.url.expose_str(), Some("postgres://app:hunter2@db/toll?password=hunter3"));
+    assert_eq!(config.database.url.expose_str(), Some(secret_url));
 }
 
 #[test]

@@ -66,13 +66,13 @@ pub(crate) async fn run(connection: &Connection, action: Action) -> Result<ExitC
         Action::Session { id, data } => {
             let body = data.read()?;
             let client = connection.client()?;
-            let request = Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(&body)?;
-            let answer = client.send(&request).await?;
-            // The definition says what is private, and only a terminal needs to know.
+            // The definition says what is private, and only a terminal needs to know. Asked first: nothing may come between a session and its answer.
             let definition = match format {
                 Format::Table => client.payment_services().get(id).await.ok().map(|service| service.payment_service_definition_id),
                 Format::Json => None,
             };
+            let request = Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(&body)?;
+            let answer = client.send(&request).await?;
             let private = || definition.as_deref().map_or(Private::Unknown, Private::of_definition);
             return Ok(code_of_session(session::show(&answer, format, private)?));
         }
