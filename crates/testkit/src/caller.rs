@@ -1,4 +1,5 @@
 //! Callers of the API: raw JSON in, raw JSON out.
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test equipment fails by panicking")]
 
 use reqwest::Method;
 use serde_json::Value;
@@ -109,7 +110,9 @@ impl<'s> Caller<'s> {
         let reply = Reply { status, headers, text: response.text().await.expect("the answer is text"), asked };
         reply.check_manners();
         if let Some(conformance) = self.server.plan.conformance {
-            conformance.check(&verb, path, reply.status, &reply.text).unwrap_or_else(|problem| panic!("{}: {problem}: {}", reply.asked, reply.text));
+            conformance
+                .check(&verb, path, reply.status, &reply.text)
+                .unwrap_or_else(|problem| panic!("{}: {problem}: {}", reply.asked, reply.text));
         }
         reply
     }

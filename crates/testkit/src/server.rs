@@ -1,4 +1,5 @@
 //! The real server, as a process of its own, on port 0.
+#![expect(clippy::panic, reason = "test equipment fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -199,7 +200,10 @@ impl Server {
     pub async fn terminate(mut self) -> (std::process::ExitStatus, Plan) {
         let killed = Command::new("kill").arg("-TERM").arg(self.process_id().to_string()).status().await.expect("kill runs");
         assert!(killed.success());
-        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await.expect("the server ends in time").expect("the process can be waited for");
+        let status = tokio::time::timeout(PATIENCE, self.process.wait())
+            .await
+            .expect("the server ends in time")
+            .expect("the process can be waited for");
         (status, self.plan)
     }
 

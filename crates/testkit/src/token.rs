@@ -1,4 +1,5 @@
 //! Tokens, signed by code that shares nothing with the server's.
+#![expect(clippy::indexing_slicing, reason = "test equipment fails by panicking")]
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -32,7 +33,8 @@ impl Key {
     pub fn public_pem(&self) -> String {
         // SubjectPublicKeyInfo of an uncompressed P-521 point (RFC 5480): the header is always the same.
         const HEADER: [u8; 25] = [
-            0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23, 0x03, 0x81, 0x86, 0x00,
+            0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23,
+            0x03, 0x81, 0x86, 0x00,
         ];
         let der = [&HEADER, self.pair.public_key().as_ref()].concat();
         let text = base64::engine::general_purpose::STANDARD.encode(der);
@@ -70,7 +72,8 @@ impl Key {
     /// A token whose claims are those of the SDKs, with some replaced or, where null, left out.
     pub fn token_with(&self, changed: Value) -> String {
         let now = now_seconds();
-        let mut claims = json!({ "iss": "testkit", "iat": now, "nbf": now, "exp": now + 30, "jti": "3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11" });
+        let mut claims =
+            json!({ "iss": "testkit", "iat": now, "nbf": now, "exp": now + 30, "jti": "3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11" });
         for (name, value) in changed.as_object().expect("claims are an object") {
             let members = claims.as_object_mut().expect("claims are an object");
             match value {

@@ -107,10 +107,8 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
     if !source.starts_with("//!") && !source.starts_with("#!") {
         complain(1, "the file does not say what it is for (//!)");
     }
-    let is_test_file = shown.contains("/tests/")
-        || shown.contains("/examples/")
-        || shown.contains("/benches/")
-        || name == "tests.rs"
+    let is_test_file = ["/tests/", "/testing/", "/examples/"].iter().any(|folder| shown.contains(folder))
+        || ["tests.rs", "testing.rs", "fixtures.rs"].contains(&name)
         || name.ends_with("_tests.rs");
     let product = if is_test_file { "" } else { source.split("#[cfg(test)]").next().unwrap_or_default() };
     for (index, line) in source.lines().enumerate() {

@@ -1,5 +1,7 @@
 //! The features, over HTTP, on the real server: modules mirror the URLs.
 
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod api_key_pairs;
 mod audit_logs;
 mod first_run;
