@@ -33,6 +33,7 @@ fn adyen(name: &str) -> PaymentServiceCreate {
 }
 
 /// The example of the client's README, word for word: the test below compares the two.
+#[expect(clippy::print_stderr, reason = "an example speaks to people")]
 mod readme {
     use super::*;
 
