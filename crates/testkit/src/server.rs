@@ -1,5 +1,5 @@
 //! The real server, as a process of its own, on port 0.
-#![expect(clippy::panic, reason = "test equipment fails by panicking")]
+#![expect(clippy::panic, clippy::print_stderr, reason = "test equipment fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,7 @@ impl Plan {
             ("TOLLHOUSE_SERVER__LISTEN", "127.0.0.1:0".to_owned()),
             ("TOLLHOUSE_INTERNAL__LISTEN", "127.0.0.1:0".to_owned()),
             ("TOLLHOUSE_SIMULATORS__ENABLED", "true".to_owned()),
+            ("TOLLHOUSE_LOG", "debug".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         Self { binary: binary.into(), directory, variables, arguments: Vec::new(), postgres: None, conformance: None }
@@ -165,8 +166,22 @@ impl Plan {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).envs(self.variables.iter().map(|(name, value)| (name, value))).current_dir(self.directory.path());
-        command.env("TOLLHOUSE_LOG", "debug").stdin(Stdio::null()).kill_on_drop(true);
+        command.stdin(Stdio::null()).kill_on_drop(true);
         command
+    }
+}
+
+impl Drop for Plan {
+    /// A test that fails leaves no database behind either. The runtime of the test may be gone, so it is done on another.
+    fn drop(&mut self) {
+        let Some(database) = self.postgres.take() else { return };
+        let dropping = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(database.drop())
+        });
+        if !matches!(dropping.join(), Ok(Ok(()))) {
+            eprintln!("a scratch database could not be dropped");
+        }
     }
 }
 
@@ -196,10 +211,20 @@ impl Server {
         self.process.id().expect("the process runs")
     }
 
+    /// Sends a signal by its name, such as `TERM`.
+    pub async fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.process_id().to_string()).status().await.expect("kill runs");
+        assert!(sent.success(), "SIG{name} could not be sent");
+    }
+
     /// Sends SIGTERM and waits for the end.
-    pub async fn terminate(mut self) -> (std::process::ExitStatus, Plan) {
-        let killed = Command::new("kill").arg("-TERM").arg(self.process_id().to_string()).status().await.expect("kill runs");
-        assert!(killed.success());
+    pub async fn terminate(self) -> (std::process::ExitStatus, Plan) {
+        self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Waits for the end.
+    pub async fn ended(mut self) -> (std::process::ExitStatus, Plan) {
         let status = tokio::time::timeout(PATIENCE, self.process.wait())
             .await
             .expect("the server ends in time")
@@ -213,11 +238,8 @@ impl Server {
         self.plan
     }
 
-    /// Ends it and drops its database, where it had one of its own on a server.
+    /// Ends it, and its database with it, where it had one of its own on a server.
     pub async fn end(mut self) {
         self.process.kill().await.expect("the process can be killed");
-        if let Some(database) = self.plan.postgres.take() {
-            database.drop().await.expect("the scratch database can be dropped");
-        }
     }
 }
