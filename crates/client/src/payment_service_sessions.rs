@@ -73,23 +73,27 @@ pub struct PaymentServiceSessionRecord {
     pub created_at: String,
 }
 
-/// Which records a list holds.
+/// Which records a list holds. Members combine with AND, the values of one member with OR; an empty member filters nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PaymentServiceSessionFilter {
-    /// Only this payment service.
-    pub payment_service_id: Option<Uuid>,
-    /// Only this definition.
-    pub payment_service_definition_id: Option<String>,
-    /// Only this reference of the merchant's.
-    pub reference: Option<String>,
-    /// Only this id of the payment service's.
-    pub service_session_id: Option<String>,
-    /// Only this request.
-    pub request_id: Option<String>,
+    /// Only these records.
+    pub id: Vec<Uuid>,
+    /// Only these payment services.
+    pub payment_service_id: Vec<Uuid>,
+    /// Only these definitions.
+    pub payment_service_definition_id: Vec<String>,
+    /// Only these references of the merchant's.
+    pub reference: Vec<String>,
+    /// Only these ids of the payment service's.
+    pub service_session_id: Vec<String>,
+    /// Only these ids of the payment service's support.
+    pub support_id: Vec<String>,
+    /// Only these requests.
+    pub request_id: Vec<String>,
     /// Only those that ended so.
-    pub status: Option<SessionStatus>,
+    pub status: Vec<SessionStatus>,
     /// Only those that failed so.
-    pub code: Option<String>,
+    pub code: Vec<String>,
     /// Not before, RFC 3339 with a zone.
     pub created_at_gte: Option<String>,
     /// Not after, RFC 3339 with a zone.
@@ -121,13 +125,15 @@ impl PaymentServiceSessionFilter {
     fn request(&self) -> Request {
         Request::new(Method::GET, [ROUTE])
             .for_client_account()
-            .query("payment_service_id", self.payment_service_id)
-            .query("payment_service_definition_id", self.payment_service_definition_id.as_ref())
-            .query("reference", self.reference.as_ref())
-            .query("service_session_id", self.service_session_id.as_ref())
-            .query("request_id", self.request_id.as_ref())
-            .query("status", self.status.as_ref())
-            .query("code", self.code.as_ref())
+            .query("id", &self.id)
+            .query("payment_service_id", &self.payment_service_id)
+            .query("payment_service_definition_id", &self.payment_service_definition_id)
+            .query("reference", &self.reference)
+            .query("service_session_id", &self.service_session_id)
+            .query("support_id", &self.support_id)
+            .query("request_id", &self.request_id)
+            .query("status", &self.status)
+            .query("code", &self.code)
             .query("created_at_gte", self.created_at_gte.as_ref())
             .query("created_at_lte", self.created_at_lte.as_ref())
     }

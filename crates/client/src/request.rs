@@ -60,12 +60,10 @@ impl Request {
         }
     }
 
-    /// Adds a query parameter; an absent value adds nothing.
+    /// Adds a query parameter once for each value: an absent one or an empty list adds nothing.
     #[must_use]
-    pub fn query<V: ToString>(mut self, name: &'static str, value: Option<V>) -> Self {
-        if let Some(value) = value {
-            self.query.push((name, value.to_string()));
-        }
+    pub fn query<V: ToString>(mut self, name: &'static str, values: impl IntoIterator<Item = V>) -> Self {
+        self.query.extend(values.into_iter().map(|value| (name, value.to_string())));
         self
     }
 

@@ -59,13 +59,17 @@ async fn filters_travel_percent_encoded_and_absent_ones_do_not() {
     let page = PageRequest { cursor: Some("a+b=".to_owned()), limit: Some(5) };
     client.payment_services().list(&page, &filter).await.unwrap();
     let filter = PaymentServiceSessionFilter {
+        status: vec![SessionStatus::Failed, SessionStatus::Succeeded],
         created_at_gte: Some("2026-11-22T00:00:00+00:00".to_owned()),
         ..PaymentServiceSessionFilter::default()
     };
     client.payment_service_sessions().list(&PageRequest::default(), &filter).await.unwrap();
     let heard = server.heard();
     assert_eq!(heard[0].line, "GET /base/payment-services?method=ideal&deleted=true&cursor=a%2Bb%3D&limit=5 HTTP/1.1");
-    assert_eq!(heard[1].line, "GET /base/payment-service-sessions?created_at_gte=2026-11-22T00%3A00%3A00%2B00%3A00 HTTP/1.1");
+    assert_eq!(
+        heard[1].line,
+        "GET /base/payment-service-sessions?status=failed&status=succeeded&created_at_gte=2026-11-22T00%3A00%3A00%2B00%3A00 HTTP/1.1"
+    );
 }
 
 #[tokio::test]

@@ -201,7 +201,7 @@ async fn records_of_sessions() {
         let client = client(server);
         simulated_adyen(server, "adyen-ideal").await;
         client.payment_service_definitions().create_session("adyen-ideal", &adyen_request()).await.unwrap();
-        let filter = PaymentServiceSessionFilter { reference: Some("order-1".to_owned()), ..PaymentServiceSessionFilter::default() };
+        let filter = PaymentServiceSessionFilter { reference: vec!["order-1".to_owned()], ..PaymentServiceSessionFilter::default() };
         let found = client.payment_service_sessions().pages(PageRequest::default(), &filter).all().await.unwrap();
         let record = client.payment_service_sessions().get(found[0].id).await.unwrap();
         assert_eq!((record.amount, record.currency.as_deref()), (Some(1000), Some("EUR")));

@@ -24,30 +24,33 @@ pub(crate) struct PageArgs {
     cursor: Option<String>,
 }
 
-/// Which records.
+/// Which records. A filter that is given more than once means any of its values.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Only this payment service
     #[arg(long, value_name = "ID")]
-    payment_service: Option<Uuid>,
+    payment_service: Vec<Uuid>,
     /// Only this definition
     #[arg(long, value_name = "ID")]
-    definition: Option<String>,
+    definition: Vec<String>,
     /// Only this reference of the merchant's
     #[arg(long)]
-    reference: Option<String>,
+    reference: Vec<String>,
     /// Only this id of the payment service's
     #[arg(long, value_name = "ID")]
-    service_session: Option<String>,
+    service_session: Vec<String>,
+    /// Only this id of the payment service's support
+    #[arg(long, value_name = "ID")]
+    support: Vec<String>,
     /// Only this request (the x-request-id of its answer)
     #[arg(long, value_name = "ID")]
-    request: Option<String>,
+    request: Vec<String>,
     /// Only those that ended so: succeeded or failed
     #[arg(long)]
-    status: Option<String>,
+    status: Vec<String>,
     /// Only those that failed so, such as SERVICE_NETWORK_ERROR
     #[arg(long)]
-    code: Option<String>,
+    code: Vec<String>,
     /// Not before this moment (RFC 3339 with a zone)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -108,13 +111,14 @@ impl Filter {
     fn request(&self) -> Request {
         Request::new(Method::GET, [ROUTE])
             .for_client_account()
-            .query("payment_service_id", self.payment_service)
-            .query("payment_service_definition_id", self.definition.as_ref())
-            .query("reference", self.reference.as_ref())
-            .query("service_session_id", self.service_session.as_ref())
-            .query("request_id", self.request.as_ref())
-            .query("status", self.status.as_ref())
-            .query("code", self.code.as_ref())
+            .query("payment_service_id", &self.payment_service)
+            .query("payment_service_definition_id", &self.definition)
+            .query("reference", &self.reference)
+            .query("service_session_id", &self.service_session)
+            .query("support_id", &self.support)
+            .query("request_id", &self.request)
+            .query("status", &self.status)
+            .query("code", &self.code)
             .query("created_at_gte", self.since.as_ref())
             .query("created_at_lte", self.until.as_ref())
     }
