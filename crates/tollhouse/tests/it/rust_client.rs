@@ -204,6 +204,12 @@ async fn records_of_sessions() {
         let filter = PaymentServiceSessionFilter { reference: vec!["order-1".to_owned()], ..PaymentServiceSessionFilter::default() };
         let found = client.payment_service_sessions().pages(PageRequest::default(), &filter).all().await.unwrap();
         let record = client.payment_service_sessions().get(found[0].id).await.unwrap();
+        let either = PaymentServiceSessionFilter {
+            status: vec![SessionStatus::Failed, SessionStatus::Succeeded],
+            payment_service_definition_id: vec!["adyen-ideal".to_owned()],
+            ..PaymentServiceSessionFilter::default()
+        };
+        assert_eq!(client.payment_service_sessions().list(&PageRequest::default(), &either).await.unwrap().items.len(), 1);
         assert_eq!((record.amount, record.currency.as_deref()), (Some(1000), Some("EUR")));
         assert_eq!((record.status, record.outcome_known), (SessionStatus::Succeeded, Some(true)));
     })
