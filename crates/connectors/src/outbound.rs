@@ -43,7 +43,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_millis(4_500);
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// A request to a payment service, ready but for what belongs to the connection (`host`, framing).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OutgoingRequest {
     /// The method.
     pub method: Method,
@@ -87,7 +87,7 @@ pub struct Exchange {
 }
 
 /// The payment service's answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// HTTP status; a redirect is an answer like any other.
     pub status: u16,
@@ -209,7 +209,7 @@ impl Outbound {
         let started = Instant::now();
         self.0.start_sweeping();
         let span = tracing::debug_span!("outbound_call", host = request.url.host_str(), method = %request.method);
-        let mut call = Call { inner: &self.0, deadline, resend, attempts: 0, maybe_sent: false, resent: false };
+        let mut call = Call { inner: &self.0, deadline, resend, attempts: 0, maybe_sent: false, resent: false, busy: None };
         let (delivered, result) = call.run(request, route).instrument(span).await;
         Exchange { delivered, result, elapsed: started.elapsed() }
     }
@@ -218,6 +218,31 @@ impl Outbound {
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbound").field("policy", self.policy()).finish_non_exhaustive()
+    }
+}
+
+// === impl OutgoingRequest, Answer ===
+
+impl fmt::Debug for OutgoingRequest {
+    /// Neither values nor bytes: both hold credentials and personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutgoingRequest")
+            .field("method", &self.method)
+            .field("host", &self.url.host_str())
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Neither values nor bytes: both hold what only the caller may see.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("body_bytes", &self.body.as_ref().map(Bytes::len))
+            .finish()
     }
 }
 

@@ -122,7 +122,8 @@ async fn answer(stage: Stage, request: Request<Incoming>) -> Result<Response<Ful
     }
     let below = path.strip_prefix("/sim/").unwrap_or_default();
     let (id, native) = below.split_once('/').unwrap_or((below, ""));
-    let catalogue = stage.catalogue.load();
+    // The whole value: a guard would be held for as long as `simulate:slow` takes.
+    let catalogue = stage.catalogue.load_full();
     let Some(provider) = catalogue.provider(id) else {
         return Ok(respond(StatusCode::NOT_FOUND, "application/json", Bytes::from_static(br#"{"simulator":"no such payment service"}"#)));
     };

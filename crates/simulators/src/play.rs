@@ -12,7 +12,8 @@ use crate::form;
 mod credentials;
 
 /// A request as it arrived, the path without the simulator's own prefix.
-#[derive(Clone, Debug)]
+/// Without `Debug`: it holds credentials.
+#[derive(Clone)]
 pub struct Received {
     /// The HTTP method.
     pub method: Method,

@@ -185,3 +185,15 @@ async fn a_simulator_is_reached_although_nothing_is_allowed() {
     answered(outbound.send(&request, &Route::Simulator, Instant::now() + AMPLE, Resend::Never).await);
     assert_eq!(provider.requests().len(), 1);
 }
+
+#[test]
+fn nothing_of_a_request_or_an_answer_is_printed() {
+    let mut request = post("https://psp.example/v1/canary?key=canary");
+    request.headers.insert("x-api-key", "canary".parse().unwrap());
+    request.body = Bytes::from_static(b"canary");
+    let answer = |body| Answer { status: 200, headers: request.headers.clone(), body };
+    let exchange = Exchange { delivered: Delivered::Yes, result: Ok(answer(Ok(request.body.clone()))), elapsed: Duration::ZERO };
+    let printed = format!("{request:?} {exchange:?} {:?}", answer(Err(BodyFailure::TooLong)));
+    assert!(!printed.contains("canary"), "{printed}");
+    assert!(printed.contains("x-api-key") && printed.contains("body_bytes: 6") && printed.contains("TooLong"), "{printed}");
+}
