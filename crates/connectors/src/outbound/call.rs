@@ -23,6 +23,8 @@ pub(super) struct Call<'a> {
     pub(super) maybe_sent: bool,
     /// Whether the one resend that a definition can allow has been used.
     pub(super) resent: bool,
+    /// The 503 that asked to come back. It stays the answer as long as nothing of the second try was sent.
+    pub(super) busy: Option<Answer>,
 }
 
 /// What to do after an attempt.
@@ -87,24 +89,26 @@ impl Call<'_> {
         }
     }
 
-    fn after_unconnected(&self, unconnected: &Unconnected) -> Next {
+    fn after_unconnected(&mut self, unconnected: &Unconnected) -> Next {
         if unconnected.again
             && let Some(wait) = self.wait()
         {
             return Next::Later(wait);
         }
-        Next::End(self.delivered(false), Err(unconnected.failure))
+        self.unsent(unconnected.failure)
     }
 
     fn after_answer(&mut self, answer: Answer, complete: bool) -> Next {
         if self.resend == Resend::Declared
             && !self.resent
+            && complete
+            && self.attempts < ATTEMPTS_MAX
             && answer.status == StatusCode::SERVICE_UNAVAILABLE.as_u16()
             && let Some(wait) = retry_after(&answer.headers)
             && self.is_time_for(wait)
         {
             self.resent = true;
-            self.maybe_sent = true;
+            self.busy = Some(answer);
             return Next::Later(wait);
         }
         Next::End(if complete { Delivered::Yes } else { Delivered::Unknown }, Ok(answer))
@@ -127,11 +131,15 @@ impl Call<'_> {
                 return Next::Later(wait);
             }
         }
-        Next::End(self.delivered(sent), Err(failure))
+        if sent { Next::End(Delivered::Unknown, Err(failure)) } else { self.unsent(failure) }
     }
 
-    fn delivered(&self, sent: bool) -> Delivered {
-        if sent || self.maybe_sent { Delivered::Unknown } else { Delivered::No }
+    /// The end of a call whose last try sent nothing: what came of an earlier one counts.
+    fn unsent(&mut self, failure: CallFailure) -> Next {
+        match self.busy.take() {
+            Some(answer) => Next::End(Delivered::Yes, Ok(answer)),
+            None => Next::End(if self.maybe_sent { Delivered::Unknown } else { Delivered::No }, Err(failure)),
+        }
     }
 
     /// `None` when the attempts are used up, or the time is.

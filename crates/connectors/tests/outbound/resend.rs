@@ -117,3 +117,20 @@ async fn r12_retry_after_is_honoured_where_that_is_declared() {
     assert_eq!(answered(send_declared(&outbound, &provider.url("/"), AMPLE).await).status, 503);
     assert_eq!(provider.requests().len(), 7);
 }
+
+/// Nothing of the second try was sent, so the first answer is all that there is.
+#[tokio::test]
+async fn r12_a_service_that_is_gone_when_it_asked_to_come_back_has_answered() {
+    let authority = Authority::new();
+    let provider = Provider::start(Options::tls(authority.issue(&[NAME], Validity::Current))).await;
+    provider.reply(Reply::json(503, "{\"busy\":true}").with_header("retry-after", "1").with_header("connection", "close"));
+    let (outbound, url) = (trusting(&authority), provider.url_at(NAME, "/"));
+    let told = async {
+        provider.wait_for_requests(1).await;
+        provider.greet(Greeting::Close);
+    };
+    let (exchange, ()) = tokio::join!(send_declared(&outbound, &url, AMPLE), told);
+    assert_eq!(exchange.delivered, Delivered::Yes);
+    assert_eq!(answered(exchange).status, 503);
+    assert_eq!(provider.requests().len(), 1);
+}
