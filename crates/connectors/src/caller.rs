@@ -15,7 +15,7 @@ use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
 use crate::facts::{self, Sources};
 use crate::mask::Mask;
 use crate::model::{Call, TokenCall, Verify};
-use crate::outbound::{CallFailure, Exchange, Outbound, OutgoingRequest, Resend};
+use crate::outbound::{CallFailure, Exchange, Outbound, OutgoingRequest, Resend, Route};
 use crate::render::{Base, Filled, RenderError, render};
 use crate::template_fill::Values;
 use crate::tokens::{Got, TokenFailure, TokenKey, Tokens};
@@ -176,14 +176,15 @@ impl Caller {
             End::Called(exchange, Some(token)) if is_unauthorized(&exchange) => (exchange, token),
             end => return end,
         };
-        match source {
-            TokenSource::Fresh => End::Called(first.0, Some(first.1)),
-            // A token may end before its time: one new one, once more.
-            TokenSource::Shared => {
-                self.tokens.forget(token_key(trip.access, &base), &first.1);
-                self.send_with_token(trip, &base, token_call, source).await
-            }
+        if source == TokenSource::Fresh {
+            return End::Called(first.0, Some(first.1));
         }
+        self.tokens.forget(token_key(trip.access, &base), &first.1);
+        // A token may end before its time: one new one, once more. Only where the service would recognise the session; elsewhere the next one finds a new token.
+        if trip.call.idempotency.is_none() {
+            return End::Called(first.0, Some(first.1));
+        }
+        self.send_with_token(trip, &base, token_call, source).await.after_an_answer()
     }
 
     async fn send_with_token(&self, trip: &mut Trip<'_>, base: &Base, token_call: &TokenCall, source: TokenSource) -> End {
@@ -215,7 +216,8 @@ impl Caller {
             Ok(request) => request,
             Err(error) => return End::NotRendered(error),
         };
-        let exchange = self.outbound.send(&request, &base.route, trip.deadline, resend(trip.call, &request, trip.body.is_some())).await;
+        let resend = resend(trip.call, &request, trip.body.is_some());
+        let exchange = counted(&self.outbound, trip.access, &request, base.route, trip.deadline, resend).await;
         if !matches!(exchange.result, Err(CallFailure::Refused(_) | CallFailure::TooManyInFlight)) {
             trip.spend(exchange.elapsed);
         }
@@ -249,6 +251,46 @@ impl Trip<'_> {
     fn spend(&mut self, time: Duration) {
         self.spent = Some(self.spent.unwrap_or_default() + time);
     }
+}
+
+// === impl End ===
+
+impl End {
+    /// The service has answered this session before, so nobody may hear that nothing was sent.
+    fn after_an_answer(mut self) -> Self {
+        match &mut self {
+            Self::Called(Exchange { delivered, .. }, _) | Self::NoToken(TokenFailure { delivered, .. }) if *delivered == Delivered::No => {
+                *delivered = Delivered::Yes;
+            }
+            Self::Called(..) | Self::NoToken(_) | Self::NotRendered(_) => {}
+        }
+        self
+    }
+}
+
+/// Every call goes out here, so that every call is counted.
+async fn counted(
+    outbound: &Outbound,
+    access: &Access,
+    request: &OutgoingRequest,
+    route: Route,
+    deadline: Instant,
+    resend: Resend,
+) -> Exchange {
+    let exchange = outbound.send(request, &route, deadline, resend).await;
+    let result = match &exchange.result {
+        Ok(answer) => match answer.status {
+            0..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            500.. => "5xx",
+        },
+        Err(failure) => failure.reason(),
+    };
+    metrics::counter!("tollhouse_outbound_calls_total", "provider" => access.connector.provider.id.clone(), "result" => result)
+        .increment(1);
+    exchange
 }
 
 // === outcomes ===

@@ -18,8 +18,6 @@ pub struct Classified {
     pub session: Session,
     /// As the record keeps it.
     pub facts: RecordedFacts,
-    /// Whether it was the credentials that the service refused; a token may have ended before its time.
-    pub credentials_refused: bool,
 }
 
 /// What became of checking credentials with a payment service.
@@ -52,8 +50,7 @@ pub fn classify(call: &Call, request: &JsonObject, answer: &Answer, mask: &Mask)
         // Some services answer a code of success at the same place.
         facts.service_code = None;
     }
-    let credentials_refused = session.code == Some(SessionCode::InvalidServiceCredentials);
-    Classified { session, facts, credentials_refused }
+    Classified { session, facts }
 }
 
 /// The table: status and body to session.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use testkit::provider::{Options, Provider as Stand, Received, Reply};
+use testkit::provider::{Authority, Greeting, Options, Provider as Stand, Received, Reply, Validity};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -52,16 +52,23 @@ fn access(provider: Provider, values: &[(&str, &str)]) -> Access {
     Access { connector: connector(provider), credentials, service: Uuid::from_u128(1), account }
 }
 
-fn caller(base: &str, allow: &[&str]) -> Caller {
-    let outbound = Outbound::new(OutboundOptions {
+fn options(allow: &[&str]) -> OutboundOptions {
+    OutboundOptions {
         egress: EgressPolicy { allow: allow.iter().map(|net| net.parse().unwrap()).collect(), allow_http: true },
         extra_roots: None,
         connect_timeout: Duration::from_secs(5),
         call_timeout: Duration::from_secs(20),
         resolution: Resolution::Fixed(BTreeMap::new()),
         backoff: Backoff::Fixed(Duration::from_millis(1)),
-    });
-    Caller::new(outbound.unwrap(), Places::new([("service".to_owned(), Url::parse(base).unwrap())], None))
+    }
+}
+
+fn caller(base: &str, allow: &[&str]) -> Caller {
+    caller_with(options(allow), base)
+}
+
+fn caller_with(options: OutboundOptions, base: &str) -> Caller {
+    Caller::new(Outbound::new(options).unwrap(), Places::new([("service".to_owned(), Url::parse(base).unwrap())], None))
 }
 
 async fn stand() -> (Stand, Caller) {
@@ -217,6 +224,39 @@ async fn a_second_refusal_is_the_answer() {
 }
 
 #[tokio::test]
+async fn a_refused_token_repeats_no_session_that_the_service_would_not_recognise() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "Bearer t2");
+    let mut provider = with_token();
+    provider.session.as_mut().unwrap().idempotency = None;
+    let access = access(provider, STORED);
+    assert_eq!(seen(&session(&caller, &access).await), (Some(SessionCode::InvalidServiceCredentials), Some(401), Delivered::Yes));
+    assert_eq!(targets(&stand), ["/base/token", "/base/sessions"]);
+    // The refused token is forgotten all the same.
+    assert_eq!(seen(&session(&caller, &access).await), (None, Some(201), Delivered::Yes));
+}
+
+/// The session was answered once, so nobody may say that nothing was sent.
+#[tokio::test]
+async fn a_service_that_is_gone_after_a_refusal_was_reached_all_the_same() {
+    let authority = Authority::new();
+    let stand = std::sync::Arc::new(Stand::start(Options::tls(authority.issue(&["127.0.0.1"], Validity::Current))).await);
+    let options = OutboundOptions { extra_roots: Some(authority.pem().into_bytes()), ..options(&["127.0.0.0/8"]) };
+    let caller = caller_with(options, &stand.url("/base"));
+    let door = std::sync::Arc::downgrade(&stand);
+    stand.answer(move |request: &Received| match request.target.as_str() {
+        "/base/token" => Reply::json(200, r#"{"access_token":"t1"}"#),
+        _ => {
+            door.upgrade().unwrap().greet(Greeting::Close);
+            Reply::json(401, "{}").with_header("connection", "close")
+        }
+    });
+    let outcome = session(&caller, &access(with_token(), STORED)).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Yes));
+    assert_eq!(targets(&stand), ["/base/token", "/base/sessions"]);
+}
+
+#[tokio::test]
 async fn a_token_call_that_fails_is_the_sessions_answer_without_a_body() {
     let (stand, caller) = stand().await;
     let access = access(with_token(), STORED);
@@ -326,6 +366,60 @@ async fn credentials_are_proved_by_a_token_call_of_their_own() {
     unverifiable.verify = None;
     assert_eq!(caller.verify(&self::access(unverifiable, STORED), &ATTEMPT).await, Verification::NotSupported);
     assert_eq!(caller.verify(&self::access(plain(), &[("secret", "two\nlines")]), &ATTEMPT).await, Verification::Refused);
+}
+
+#[test]
+fn every_call_is_counted_with_its_provider_and_result() {
+    let counted = Counted::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&counted, || {
+        runtime.block_on(async {
+            let (stand, caller) = stand().await;
+            with_tokens(&stand, "Bearer t1");
+            assert_eq!(session(&caller, &access(with_token(), STORED)).await.session.status_code, Some(201));
+            stand.reply(Reply::Never);
+            let slow = [STORED, &[("timeout_ms", "50")]].concat();
+            assert!(session(&caller, &access(plain(), &slow)).await.session.code.is_some());
+        });
+    });
+    let calls = counted.0.lock().unwrap().clone();
+    assert_eq!(calls, BTreeMap::from([("service 2xx".to_owned(), 2), ("service timeout".to_owned(), 1)]));
+}
+
+/// Counts calls by the values of their labels.
+#[derive(Clone, Default)]
+struct Counted(std::sync::Arc<std::sync::Mutex<BTreeMap<String, u64>>>);
+
+struct Count(Counted, String);
+
+impl metrics::CounterFn for Count {
+    fn increment(&self, value: u64) {
+        *self.0.0.lock().unwrap().entry(self.1.clone()).or_default() += value;
+    }
+
+    fn absolute(&self, _value: u64) {}
+}
+
+impl metrics::Recorder for Counted {
+    fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+    fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+    fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+        if key.name() != "tollhouse_outbound_calls_total" {
+            return metrics::Counter::noop();
+        }
+        let labels: Vec<&str> = key.labels().map(metrics::Label::value).collect();
+        metrics::Counter::from_arc(std::sync::Arc::new(Count(self.clone(), labels.join(" "))))
+    }
+
+    fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+        metrics::Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+        metrics::Histogram::noop()
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use domain::session::{SessionCode, SessionStatus};
 use domain::{JsonObject, Secret, Timestamp};
 use tokio::time::Instant;
 
-use super::{Access, code_of, log_failure, resend};
+use super::{Access, code_of, counted, log_failure, resend};
 use crate::classify;
 use crate::facts::Sources;
 use crate::mask::Mask;
@@ -36,7 +36,8 @@ pub(super) async fn fetch(
             delivered: domain::session::Delivered::No,
         });
     };
-    let Exchange { delivered, result, .. } = outbound.send(&request, &route, deadline, resend(&token_call.call, &request, false)).await;
+    let resend = resend(&token_call.call, &request, false);
+    let Exchange { delivered, result, .. } = counted(&outbound, &access, &request, route, deadline, resend).await;
     match result {
         Err(failure) => {
             log_failure(&access, &failure);

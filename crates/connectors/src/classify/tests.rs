@@ -105,7 +105,7 @@ fn a_success_that_the_body_denies_is_a_failure_with_the_bodys_code() {
     check(r#"{"ok":true,"errors":[{"class":"OTHER"}]}"#, Some(SessionCode::UnknownError));
     check(r#"{"ok":true,"errors":"text"}"#, Some(SessionCode::UnknownError));
     let refused = classify(&graph_call(), &object("{}"), &answered(200, r#"{"errors":[{"class":"AUTHENTICATION"}]}"#), &Mask::new([]));
-    assert!(refused.credentials_refused);
+    assert_eq!(refused.session.code, Some(SessionCode::InvalidServiceCredentials));
     assert_eq!(refused.facts.service_code.as_deref(), Some("AUTHENTICATION"));
     assert_eq!(read(session(&graph_call(), &answered(200, ""))), (None, None));
 }
