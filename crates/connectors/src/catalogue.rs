@@ -111,15 +111,14 @@ impl Catalogue {
         }
         let mut diagnostics = Vec::new();
         let mut own: Vec<(Option<PathBuf>, Arc<Provider>)> = Vec::new();
-        for path in files_of(extra, &mut diagnostics) {
-            let provider = match read(&path) {
-                Ok(provider) => Some(Arc::new(provider)),
-                Err(wrong) => {
+        for path in files_of(extra) {
+            match path.and_then(|path| Ok((read(&path).map_err(|wrong| (path.clone(), wrong))?, path))) {
+                Ok((provider, path)) => own.push((Some(path), Arc::new(provider))),
+                Err((path, wrong)) => {
                     diagnostics.extend(wrong);
-                    before.and_then(|before| before.provider(before.files.get(&path)?)).cloned()
+                    own.extend(before.into_iter().flat_map(|before| before.held(&path)));
                 }
-            };
-            own.extend(provider.map(|provider| (Some(path), provider)));
+            }
         }
         let own_ids: BTreeSet<&str> = own.iter().map(|(_, provider)| provider.id.as_str()).collect();
         shipped.retain(|(_, provider)| !own_ids.contains(provider.id.as_str()));
@@ -130,6 +129,12 @@ impl Catalogue {
             }
         }
         Ok((catalogue, diagnostics))
+    }
+
+    /// What came from a file, or from the files below a directory.
+    fn held(&self, path: &Path) -> impl Iterator<Item = (Option<PathBuf>, Arc<Provider>)> {
+        let files = self.files.iter().filter(move |(file, _)| file.starts_with(path));
+        files.filter_map(|(file, id)| Some((Some(file.clone()), Arc::clone(self.provider(id)?))))
     }
 
     /// Adds a provider with its definitions, or nothing of it where an id is taken.
@@ -167,34 +172,33 @@ pub fn read(path: &Path) -> Result<Provider, Vec<Diagnostic>> {
     parse(&text, &name)
 }
 
-/// The definition files of the operator: the named files, and of directories those that end in `.toml`, by name.
-fn files_of(extra: &[PathBuf], diagnostics: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+/// What can not be read, and why.
+type Unread = (PathBuf, Vec<Diagnostic>);
+
+/// The definition files of the operator: the named files, and of directories those that end in `.toml`, by name. A directory that can not be read to its end is none, so that half of it does not pass for the whole.
+fn files_of(extra: &[PathBuf]) -> Vec<Result<PathBuf, Unread>> {
     let mut files = Vec::new();
     for path in extra {
         if !path.is_dir() {
-            files.push(path.clone());
+            files.push(Ok(path.clone()));
             continue;
         }
-        let entries = match std::fs::read_dir(path) {
-            Ok(entries) => entries,
-            Err(error) => {
-                diagnostics.push(Diagnostic::whole_file(&path.display().to_string(), format!("the directory can not be read: {error}")));
-                continue;
-            }
-        };
-        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-        let mut found: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "toml") && path.is_file()).collect();
-        found.sort();
-        if found.len() > FILES_MAX {
-            diagnostics.push(Diagnostic::whole_file(
-                &path.display().to_string(),
-                format!("more than {FILES_MAX} definition files: the rest is left out"),
-            ));
-            found.truncate(FILES_MAX);
+        let unread = |message: String| Err((path.clone(), vec![Diagnostic::whole_file(&path.display().to_string(), message)]));
+        match definitions_in(path) {
+            Ok(found) if found.len() > FILES_MAX => files.push(unread(format!("more than {FILES_MAX} definition files"))),
+            Ok(found) => files.extend(found.into_iter().map(Ok)),
+            Err(error) => files.push(unread(format!("the directory can not be read: {error}"))),
         }
-        files.extend(found);
     }
     files
+}
+
+fn definitions_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut found = entries.collect::<std::io::Result<Vec<_>>>()?;
+    found.retain(|path| path.extension().is_some_and(|end| end == "toml") && !path.is_dir());
+    found.sort();
+    Ok(found)
 }
 
 // === what the catalogue shows ===

@@ -137,6 +137,32 @@ fn a_file_that_breaks_leaves_its_last_version_in_force() {
 }
 
 #[test]
+fn a_directory_that_is_gone_leaves_its_definitions_in_force() {
+    let directory = tempfile::tempdir().unwrap();
+    let (there, away) = (directory.path().join("there"), directory.path().join("away"));
+    std::fs::create_dir(&there).unwrap();
+    write(&there, "acme.toml", &file("acme", "Acme", ""));
+    write(&there, "klarna.toml", &file("klarna", "Our own", ""));
+    let extra = [there.clone()];
+    let (first, _) = load(&extra);
+    std::fs::rename(&there, &away).unwrap();
+    let (second, diagnostics) = first.reload(&extra, false).unwrap();
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    assert_eq!((second.provider("acme").unwrap().name.as_str(), second.provider("klarna").unwrap().name.as_str()), ("Acme", "Our own"));
+    std::fs::rename(&away, &there).unwrap();
+    let (third, diagnostics) = second.reload(&extra, false).unwrap();
+    assert_eq!((diagnostics, third.provider("acme").unwrap().name.as_str()), (Vec::new(), "Acme"));
+}
+
+#[test]
+fn a_link_to_nowhere_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("nowhere", directory.path().join("acme.toml")).unwrap();
+    let (_, said) = load(&[directory.path().to_owned()]);
+    assert!(said.len() == 1 && said[0].contains("acme.toml:1:1: the file can not be read"), "{said:?}");
+}
+
+#[test]
 fn a_templated_host_is_not_literal() {
     let named = Template(vec![Part::Text("https://".into()), Part::Name(Name::Field("x".into()))]);
     assert_eq!(literal(&named), None);
