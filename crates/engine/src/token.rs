@@ -108,29 +108,30 @@ impl Verifier {
             return Err(Rejection::Malformed);
         }
         let key = fingerprint(token);
-        match self.cache.get(&key) {
-            Some(verified) => self.check_again(&key, verified, snapshot, now),
-            None => {
-                let (verified, key_pair) = self.verify_anew(token, snapshot, now)?;
-                let verified = Arc::new(verified);
-                self.cache.insert(key, Arc::clone(&verified));
-                Ok((verified, key_pair))
+        if let Some(verified) = self.cache.get(&key) {
+            // The key of a pair that is gone may have been registered again, as another pair.
+            match snapshot.key_pair(verified.key_pair_id) {
+                Some(key_pair) => return self.check_again(&key, verified, key_pair, now),
+                None => self.cache.remove(&key),
             }
         }
+        let (verified, key_pair) = self.verify_anew(token, snapshot, now)?;
+        let verified = Arc::new(verified);
+        self.cache.insert(key, Arc::clone(&verified));
+        Ok((verified, key_pair))
     }
 
     fn check_again(
         &self,
         key: &Fingerprint,
         verified: Arc<VerifiedToken>,
-        snapshot: &Snapshot,
+        key_pair: &Arc<KeyPair>,
         now: Timestamp,
     ) -> Result<(Arc<VerifiedToken>, Arc<KeyPair>), Rejection> {
         if verified.expires < now.seconds().saturating_sub(EXPIRED_SECONDS) {
             self.cache.remove(key);
             return Err(Rejection::Expired);
         }
-        let key_pair = snapshot.key_pair(verified.key_pair_id).ok_or(Rejection::UnknownKey)?;
         active(key_pair).map(|key_pair| (verified, key_pair))
     }
 

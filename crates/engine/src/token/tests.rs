@@ -429,3 +429,19 @@ proptest::proptest! {
         assert_eq!(BENCH.verify(&changed).is_ok(), changed == *GOOD, "{changed}");
     }
 }
+
+#[test]
+fn a_remembered_token_counts_for_a_key_that_was_registered_again() {
+    let bench = Bench::new();
+    let token = bench.good();
+    bench.verify(&token).unwrap();
+    let holding = |pairs| Snapshot::build(stored(pairs), &root_key(), None).unwrap();
+    let gone = bench.verifier.verify(&token, &holding(Vec::new()), NOON);
+    assert_eq!(gone.map(|_| ()).unwrap_err(), Rejection::UnknownKey);
+    let again = holding(vec![key_pair(12, &bench.key, &[1], &[])]);
+    for _ in 0..2 {
+        let (verified, key_pair) = bench.verifier.verify(&token, &again, NOON).unwrap();
+        let twelve = ApiKeyPairId(crate::testing::id(12));
+        assert_eq!((verified.key_pair_id, key_pair.pair.id), (twelve, twelve));
+    }
+}
