@@ -47,8 +47,9 @@ async fn snapshots_never_go_back() {
         while let Some(outcome) = tasks.join_next().await {
             outcome.unwrap();
         }
-        let services: Vec<i64> = instance.engine.snapshot().services().map(|service| service.service.settings.position).collect();
-        assert_eq!(services.len(), 8);
+        let mut positions: Vec<i64> = instance.engine.snapshot().services().map(|service| service.service.settings.position).collect();
+        positions.sort_unstable();
+        assert_eq!(positions, (1..=8).collect::<Vec<_>>(), "no two services take the same place at once");
     })
     .await;
 }
