@@ -18,6 +18,9 @@ pub struct SealedSecret {
     pub sealed: Vec<u8>,
 }
 
+/// Longest term that is looked for: a display name has at most 255 characters, so that nothing holds a longer one, and SQLite refuses patterns of more than 50,000 bytes.
+const SEARCH_CHARACTERS_MAX: usize = 255;
+
 macro_rules! columns {
     () => {
         "id, display_name, account_updater_enabled, account_updater_request_encryption_key, account_updater_request_encryption_key_id, \
@@ -116,11 +119,15 @@ pub async fn list(
     visible: Option<&[MerchantAccountId]>,
 ) -> Result<Page<MerchantAccount>, StoreError> {
     let window = LIST.named_window(request)?;
+    let position = |account: &MerchantAccount| Position::NamedMoment(account.created_at.micros(), account.id.as_str().to_owned());
+    if search.is_some_and(|term| term.chars().count() > SEARCH_CHARACTERS_MAX) {
+        return Ok(Page::from_rows(request, Vec::new(), position));
+    }
     let pattern = format!("%{}%", escaped(search.unwrap_or_default()));
     let visible = visible.map(|ids| row::id_set(ids.iter().map(MerchantAccountId::as_str)));
     let rows = run!(tx, all AccountRow, window.statement, window.created_at, window.id, window.rows, pattern, visible)?;
     let accounts = rows.into_iter().map(MerchantAccount::try_from).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::from_rows(request, accounts, |account| Position::NamedMoment(account.created_at.micros(), account.id.as_str().to_owned())))
+    Ok(Page::from_rows(request, accounts, position))
 }
 
 /// Adds or replaces a sealed member.
