@@ -1,8 +1,9 @@
-//! Query strings: all problems at once, no key twice, unknown keys ignored.
+//! Query strings: all problems at once, a key twice only where values are alternatives, unknown keys ignored.
 
 use axum::extract::FromRequestParts;
 use domain::page::{Cursor, PageRequest, Position};
 use domain::{Problem, Timestamp};
+use engine::session_records::{AnyOf, FILTER_VALUES_MAX};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
@@ -12,6 +13,9 @@ use crate::reader::Problems;
 const LIMIT_DEFAULT: u32 = 20;
 /// Rows of a page at most, from the API's document.
 const LIMIT_MAX: u32 = 100;
+
+const NOT_A_TEXT: &str = "Must be valid text";
+const NOT_A_UUID: &str = "Must be a UUID";
 
 /// The parameters of a query string, decoded, in order. Those that are not UTF-8 have no value.
 #[derive(Debug)]
@@ -65,20 +69,43 @@ impl Query {
 
     /// A text. It may be given once: two values mean different things to different parsers on the way, and none of them is right.
     pub(crate) fn text(&self, problems: &mut Problems, name: &'static str) -> Option<String> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let mut values = self.values(name);
         let (value, second) = (values.next()?, values.next());
         if second.is_some() {
             problems.push(Problem::query(name, "value_error", "Must be given once"));
             return None;
         }
-        match value {
-            // PostgreSQL takes no U+0000 as a parameter.
-            Some(text) if !text.contains('\0') => Some(text.clone()),
-            Some(_) | None => {
-                problems.push(Problem::query(name, "value_error", "Must be valid text"));
-                None
+        readable(problems, name, value).map(str::to_owned)
+    }
+
+    /// A filter that may be given several times, which means any of the values. What `parse` does not read is a problem, once for each value.
+    pub(crate) fn any<T>(&self, problems: &mut Problems, name: &'static str, parse: impl Fn(&str) -> Option<T>, message: &str) -> AnyOf<T> {
+        let mut found = Vec::new();
+        for value in self.values(name) {
+            let Some(text) = readable(problems, name, value) else { continue };
+            match parse(text) {
+                Some(value) => found.push(value),
+                None => problems.push(Problem::query(name, "value_error", message)),
             }
         }
+        AnyOf::of(found).unwrap_or_else(|| {
+            problems.push(Problem::query(name, "out_of_range", format!("Must be given at most {FILTER_VALUES_MAX} times")));
+            AnyOf::default()
+        })
+    }
+
+    /// A filter by UUIDs.
+    pub(crate) fn any_id<T>(&self, problems: &mut Problems, name: &'static str, parse: fn(&str) -> Option<T>) -> AnyOf<T> {
+        self.any(problems, name, parse, NOT_A_UUID)
+    }
+
+    /// A filter by texts.
+    pub(crate) fn any_text(&self, problems: &mut Problems, name: &'static str) -> AnyOf<String> {
+        self.any(problems, name, |text| Some(text.to_owned()), NOT_A_TEXT)
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = Option<&str>> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_deref())
     }
 
     /// A value that `parse` reads.
@@ -99,7 +126,7 @@ impl Query {
 
     /// A UUID.
     pub(crate) fn id<T>(&self, problems: &mut Problems, name: &'static str, parse: fn(&str) -> Option<T>) -> Option<T> {
-        self.one(problems, name, parse, "Must be a UUID")
+        self.one(problems, name, parse, NOT_A_UUID)
     }
 
     /// `true` or `false`.
@@ -116,6 +143,15 @@ impl Query {
     pub(crate) fn moment(&self, problems: &mut Problems, name: &'static str) -> Option<Timestamp> {
         self.one(problems, name, Timestamp::parse, "Must be a date and time with a zone, in RFC 3339")
     }
+}
+
+/// PostgreSQL takes no U+0000 as a parameter.
+fn readable<'a>(problems: &mut Problems, name: &'static str, value: Option<&'a str>) -> Option<&'a str> {
+    let text = value.filter(|text| !text.contains('\0'));
+    if text.is_none() {
+        problems.push(Problem::query(name, "value_error", NOT_A_TEXT));
+    }
+    text
 }
 
 fn readable_cursor(text: &str, sorted: Sorted) -> Option<Cursor> {
@@ -200,5 +236,14 @@ mod tests {
             [("deleted".to_owned(), "value_error")]
         );
         assert_eq!(problems_of(|p| assert_eq!(Query::parse("at=2026-01-02").moment(p, "at"), None)), [("at".to_owned(), "value_error")]);
+    }
+    #[test]
+    fn a_filter_may_be_given_several_times() {
+        let problems = |query: &str| problems_of(|p| drop(Query::parse(query).any(p, "n", |text| text.parse::<u8>().ok(), "Not a number")));
+        let of_n = |kinds: &[&'static str]| kinds.iter().map(|kind| ("n".to_owned(), *kind)).collect::<Vec<_>>();
+        assert_eq!(problems("n=1&m=2&n=3&n=1"), of_n(&[]));
+        assert_eq!(problems("n=1&n=x&n=&n=%00&n=%ff"), of_n(&["value_error"; 4]));
+        assert_eq!(problems(&"n=1&".repeat(FILTER_VALUES_MAX)), of_n(&[]));
+        assert_eq!(problems(&"n=1&".repeat(FILTER_VALUES_MAX + 1)), of_n(&["out_of_range"]));
     }
 }

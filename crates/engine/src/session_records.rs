@@ -6,7 +6,7 @@ use domain::{Scope, SessionRecordId};
 
 use crate::{Engine, Refusal};
 
-pub use store::session_records::Filter;
+pub use store::session_records::{AnyOf, FILTER_VALUES_MAX, Filter};
 
 /// One record.
 pub async fn get(engine: &Engine, scope: &Scope, id: SessionRecordId) -> Result<SessionRecord, Refusal> {

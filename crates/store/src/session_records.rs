@@ -11,19 +11,26 @@ use crate::row::At;
 use crate::statement::NewestFirst;
 use crate::{StoreError, Tx};
 
+/// Most values that one member may be looked for by. Each has a place of its own in the statements, and the codes, of which there are nine, fit.
+pub const FILTER_VALUES_MAX: usize = 10;
+
+/// The values of one member that are looked for, at most [`FILTER_VALUES_MAX`]; none means that any will do.
+#[derive(Clone, Debug)]
+pub struct AnyOf<T>(Vec<T>);
+
 /// Which records to list; what is set must all be true.
 #[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "the names are those of the record's members, and each selects the records with that value")]
+#[expect(missing_docs, reason = "the names are those of the record's members, and each selects the records with one of these values")]
 pub struct Filter {
-    pub id: Option<SessionRecordId>,
-    pub payment_service_id: Option<PaymentServiceId>,
-    pub definition_id: Option<DefinitionId>,
-    pub reference: Option<String>,
-    pub service_session_id: Option<String>,
-    pub support_id: Option<String>,
-    pub request_id: Option<String>,
-    pub status: Option<SessionStatus>,
-    pub code: Option<SessionCode>,
+    pub id: AnyOf<SessionRecordId>,
+    pub payment_service_id: AnyOf<PaymentServiceId>,
+    pub definition_id: AnyOf<DefinitionId>,
+    pub reference: AnyOf<String>,
+    pub service_session_id: AnyOf<String>,
+    pub support_id: AnyOf<String>,
+    pub request_id: AnyOf<String>,
+    pub status: AnyOf<SessionStatus>,
+    pub code: AnyOf<SessionCode>,
     /// At this moment or later.
     pub created_at_gte: Option<Timestamp>,
     /// At this moment or earlier.
@@ -40,22 +47,86 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// All lists take the same parameters. They differ in the condition that an index answers, which SQLite can not see through `OR`; and a `+` before the time keeps SQLite from preferring the index on time.
+/// The places of the values of one member, [`FILTER_VALUES_MAX`] each. Those that are not needed hold null, which is in no list.
+///
+/// Places and not one parameter that holds a list: the engines share no list type, a list that is taken apart in SQL has no index, and ids need no conversion here.
+macro_rules! values_of {
+    (id) => {
+        "($7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    };
+    (payment_service_id) => {
+        "($17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"
+    };
+    (definition_id) => {
+        "($27, $28, $29, $30, $31, $32, $33, $34, $35, $36)"
+    };
+    (reference) => {
+        "($37, $38, $39, $40, $41, $42, $43, $44, $45, $46)"
+    };
+    (service_session_id) => {
+        "($47, $48, $49, $50, $51, $52, $53, $54, $55, $56)"
+    };
+    (support_id) => {
+        "($57, $58, $59, $60, $61, $62, $63, $64, $65, $66)"
+    };
+    (request_id) => {
+        "($67, $68, $69, $70, $71, $72, $73, $74, $75, $76)"
+    };
+    (status) => {
+        "($77, $78, $79, $80, $81, $82, $83, $84, $85, $86)"
+    };
+    (code) => {
+        "($87, $88, $89, $90, $91, $92, $93, $94, $95, $96)"
+    };
+}
+
+/// A member has one of its values, or none is given.
+macro_rules! one_of {
+    ($member:ident, $first:literal) => {
+        concat!(" AND (", stringify!($member), " IN ", values_of!($member), " OR ", $first, " IS NULL)")
+    };
+}
+
+/// The ids of the account's records whose member has one of its values. Found in the index of that member alone, and apart from the list: asked for both, SQLite would rather go through all records in the order of time.
+macro_rules! ids_of {
+    ($member:ident) => {
+        concat!(
+            " AND id IN (SELECT id FROM session_records WHERE merchant_account_id = $4 AND ",
+            stringify!($member),
+            " IN ",
+            values_of!($member),
+            ")"
+        )
+    };
+}
+
+/// All lists take the same parameters. They differ in the condition that an index answers, which SQLite can not see through `OR`; a `+` before the time, and where ids are looked for `|| ''` behind the account, keep SQLite from preferring the index on time.
 macro_rules! listed {
-    ($indexed:literal, $time:literal) => {
+    ($indexed:expr, $time:literal) => {
+        listed!($indexed, $time, "merchant_account_id")
+    };
+    ($indexed:expr, $time:literal, $account:literal) => {
         concat!(
             "SELECT ",
             columns!(),
-            " FROM session_records WHERE merchant_account_id = $4",
+            " FROM session_records WHERE ",
+            $account,
+            " = $4",
             $indexed,
             " AND ",
             $time,
             " >= $5 AND ",
             $time,
-            " <= $6 AND (id = $7 OR $7 IS NULL) AND (payment_service_id = $8 OR $8 IS NULL) \
-             AND (definition_id = $9 OR $9 IS NULL) AND (reference = $10 OR $10 IS NULL) AND (service_session_id = $11 OR $11 IS NULL) \
-             AND (support_id = $12 OR $12 IS NULL) AND (request_id = $13 OR $13 IS NULL) AND (status = $14 OR $14 IS NULL) \
-             AND (code = $15 OR $15 IS NULL)"
+            " <= $6",
+            one_of!(id, "$7"),
+            one_of!(payment_service_id, "$17"),
+            one_of!(definition_id, "$27"),
+            one_of!(reference, "$37"),
+            one_of!(service_session_id, "$47"),
+            one_of!(support_id, "$57"),
+            one_of!(request_id, "$67"),
+            one_of!(status, "$77"),
+            one_of!(code, "$87"),
         )
     };
 }
@@ -66,10 +137,14 @@ statements! {
     GET = concat!("SELECT ", columns!(), " FROM session_records WHERE merchant_account_id = $1 AND id = $2");
     [newest_first] {
         LIST = listed!("", "created_at");
-        LIST_BY_ID = listed!(" AND id = $7", "+created_at");
-        LIST_BY_REFERENCE = listed!(" AND reference = $10", "+created_at");
-        LIST_BY_SERVICE_SESSION = listed!(" AND service_session_id = $11", "+created_at");
-        LIST_BY_REQUEST = listed!(" AND request_id = $13", "+created_at");
+        LIST_BY_IDS = listed!(concat!(" AND id IN ", values_of!(id)), "+created_at", "merchant_account_id || ''");
+        // One value is read in the order of the index, however many rows have it; the rows of several are few, and sorted.
+        LIST_BY_REFERENCE = listed!(" AND reference = $37", "+created_at");
+        LIST_BY_REFERENCES = listed!(ids_of!(reference), "+created_at", "merchant_account_id || ''");
+        LIST_BY_SERVICE_SESSION = listed!(" AND service_session_id = $47", "+created_at");
+        LIST_BY_SERVICE_SESSIONS = listed!(ids_of!(service_session_id), "+created_at", "merchant_account_id || ''");
+        LIST_BY_REQUEST = listed!(" AND request_id = $67", "+created_at");
+        LIST_BY_REQUESTS = listed!(ids_of!(request_id), "+created_at", "merchant_account_id || ''");
     }
 }
 
@@ -113,16 +188,16 @@ pub async fn list(tx: &mut Tx, scope: &Scope, request: &PageRequest, filter: &Fi
         window.rows,
         scope.account().as_str(),
         filter.created_at_gte.map_or(i64::MIN, Timestamp::micros),
-        filter.created_at_lte.map_or(i64::MAX, Timestamp::micros),
-        filter.id.map(|id| id.0),
-        filter.payment_service_id.map(|id| id.0),
-        filter.definition_id.as_ref().map(DefinitionId::as_str),
-        filter.reference.as_deref(),
-        filter.service_session_id.as_deref(),
-        filter.support_id.as_deref(),
-        filter.request_id.as_deref(),
-        filter.status.map(SessionStatus::as_str),
-        filter.code.map(SessionCode::as_str),
+        filter.created_at_lte.map_or(i64::MAX, Timestamp::micros);
+        filter.id.places(|id| id.0),
+        filter.payment_service_id.places(|id| id.0),
+        filter.definition_id.places(DefinitionId::as_str),
+        filter.reference.places(String::as_str),
+        filter.service_session_id.places(String::as_str),
+        filter.support_id.places(String::as_str),
+        filter.request_id.places(String::as_str),
+        filter.status.places(|status| status.as_str()),
+        filter.code.places(|code| code.as_str()),
     )?;
     let records = rows.into_iter().map(SessionRecord::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::from_rows(request, records, |record| Position::Moment(record.created_at.micros(), record.id.0)))
@@ -136,20 +211,43 @@ pub async fn purge(tx: &mut Tx, before: Timestamp, limit: u32) -> Result<u64, St
     run!(tx, execute, PURGE, first, before.micros(), i64::from(limit))
 }
 
+// === impl AnyOf ===
+
+impl<T> Default for AnyOf<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> AnyOf<T> {
+    /// These values; `None` if there are too many.
+    pub fn of(values: Vec<T>) -> Option<Self> {
+        (values.len() <= FILTER_VALUES_MAX).then_some(Self(values))
+    }
+
+    /// The values as parameters, and null in the places behind them.
+    fn places<'a, P: Copy>(&'a self, parameter: impl Fn(&'a T) -> P) -> [Option<P>; FILTER_VALUES_MAX] {
+        let mut places = [None; FILTER_VALUES_MAX];
+        for (place, value) in places.iter_mut().zip(&self.0) {
+            *place = Some(parameter(value));
+        }
+        places
+    }
+}
+
+// === impl Filter ===
+
 impl Filter {
     /// The list whose index narrows most.
     fn list(&self) -> NewestFirst {
-        if self.id.is_some() {
-            LIST_BY_ID
-        } else if self.service_session_id.is_some() {
-            LIST_BY_SERVICE_SESSION
-        } else if self.request_id.is_some() {
-            LIST_BY_REQUEST
-        } else if self.reference.is_some() {
-            LIST_BY_REFERENCE
-        } else {
-            LIST
-        }
+        let by = [
+            (self.id.0.len(), LIST_BY_IDS, LIST_BY_IDS),
+            (self.service_session_id.0.len(), LIST_BY_SERVICE_SESSION, LIST_BY_SERVICE_SESSIONS),
+            (self.request_id.0.len(), LIST_BY_REQUEST, LIST_BY_REQUESTS),
+            (self.reference.0.len(), LIST_BY_REFERENCE, LIST_BY_REFERENCES),
+        ];
+        let narrowest = by.into_iter().find(|(values, ..)| *values > 0);
+        narrowest.map_or(LIST, |(values, of_one, of_several)| if values == 1 { of_one } else { of_several })
     }
 }
 

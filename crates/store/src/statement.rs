@@ -57,7 +57,7 @@ macro_rules! statements {
     };
 }
 
-/// Runs a statement in a transaction: `run!(tx, all Row, LIST, a, b)`, `optional Row`, `one Row`, or `execute` for the number of rows.
+/// Runs a statement in a transaction: `run!(tx, all Row, LIST, a, b)`, `optional Row`, `one Row`, or `execute` for the number of rows. Arrays of values go behind a semicolon: `run!(tx, all Row, LIST, a, b; several, more)`.
 ///
 /// This is the one place where the code forks on the engine to run SQL: the two drivers share no type that could be named instead.
 macro_rules! run {
@@ -72,17 +72,23 @@ macro_rules! run {
         };
         tx.noted(statement, outcome)
     }};
-    ($tx:expr, all $row:ty, $statement:expr $(, $value:expr)* $(,)?) => { run!(@fetch fetch_all, $tx, $row, $statement $(, $value)*) };
-    ($tx:expr, optional $row:ty, $statement:expr $(, $value:expr)* $(,)?) => { run!(@fetch fetch_optional, $tx, $row, $statement $(, $value)*) };
-    ($tx:expr, one $row:ty, $statement:expr $(, $value:expr)* $(,)?) => { run!(@fetch fetch_one, $tx, $row, $statement $(, $value)*) };
-    (@fetch $fetch:ident, $tx:expr, $row:ty, $statement:expr $(, $value:expr)*) => {{
+    ($tx:expr, all $row:ty, $statement:expr $(, $value:expr)* $(; $($several:expr),*)? $(,)?) => { run!(@fetch fetch_all, $tx, $row, $statement $(, $value)* ; $($($several),*)?) };
+    ($tx:expr, optional $row:ty, $statement:expr $(, $value:expr)* $(,)?) => { run!(@fetch fetch_optional, $tx, $row, $statement $(, $value)* ;) };
+    ($tx:expr, one $row:ty, $statement:expr $(, $value:expr)* $(,)?) => { run!(@fetch fetch_one, $tx, $row, $statement $(, $value)* ;) };
+    (@fetch $fetch:ident, $tx:expr, $row:ty, $statement:expr $(, $value:expr)* ; $($several:expr),*) => {{
         let tx: &mut $crate::Tx = $tx;
         let statement: $crate::statement::Statement = $statement;
         let outcome = match tx.connection() {
-            $crate::tx::Connection::Sqlite(connection) =>
-                $crate::statement::limited(sqlx::query_as::<_, $row>(statement.text)$(.bind($value))*.$fetch(connection)).await,
-            $crate::tx::Connection::Postgres(connection) =>
-                $crate::statement::limited(sqlx::query_as::<_, $row>(statement.text)$(.bind($value))*.$fetch(connection)).await,
+            $crate::tx::Connection::Sqlite(connection) => {
+                let query = sqlx::query_as::<_, $row>(statement.text)$(.bind($value))*;
+                $(let query = $several.into_iter().fold(query, |query, value| query.bind(value));)*
+                $crate::statement::limited(query.$fetch(connection)).await
+            }
+            $crate::tx::Connection::Postgres(connection) => {
+                let query = sqlx::query_as::<_, $row>(statement.text)$(.bind($value))*;
+                $(let query = $several.into_iter().fold(query, |query, value| query.bind(value));)*
+                $crate::statement::limited(query.$fetch(connection)).await
+            }
         };
         tx.noted(statement, outcome)
     }};

@@ -1,10 +1,11 @@
 //! What an operation declares about itself: read by the router, which obeys it, and by the document, which shows it.
 
 use domain::Permission;
+use engine::session_records::FILTER_VALUES_MAX;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::schema::{integer_from_to, nullable, reference, string, timestamp, uuid};
+use super::schema::{array, integer_from_to, nullable, reference, string, timestamp, uuid};
 use crate::error::Success;
 
 /// One operation.
@@ -97,6 +98,24 @@ pub(crate) const fn id(name: &'static str, about: &'static str) -> QueryParamete
     QueryParameter { name, schema: || nullable(uuid()), about }
 }
 
+/// A filter by texts: repeated, it means any of them.
+pub(crate) const fn texts(name: &'static str, about: &'static str) -> QueryParameter {
+    QueryParameter { name, schema: || alternatives(string()), about }
+}
+
+/// A filter by UUIDs: repeated, it means any of them.
+pub(crate) const fn ids(name: &'static str, about: &'static str) -> QueryParameter {
+    QueryParameter { name, schema: || alternatives(uuid()), about }
+}
+
+fn alternatives(value: Value) -> Value {
+    let mut list = array(value);
+    if let Value::Object(members) = &mut list {
+        members.insert("maxItems".to_owned(), json!(FILTER_VALUES_MAX));
+    }
+    nullable(list)
+}
+
 /// A parameter that is a moment.
 pub(crate) const fn moment(name: &'static str, about: &'static str) -> QueryParameter {
     QueryParameter { name, schema: || nullable(timestamp()), about }
@@ -122,6 +141,9 @@ fn deleted_schema() -> Value {
 pub(crate) const ACTION: QueryParameter =
     QueryParameter { name: "action", schema: || nullable(reference("AuditLogAction")), about: "Only entries of this action." };
 
-/// The status of a session.
-pub(crate) const SESSION_STATUS: QueryParameter =
-    QueryParameter { name: "status", schema: || nullable(reference("PaymentServiceSessionStatus")), about: "Only sessions that ended so." };
+/// How sessions ended.
+pub(crate) const SESSION_STATUSES: QueryParameter = QueryParameter {
+    name: "status",
+    schema: || alternatives(reference("PaymentServiceSessionStatus")),
+    about: "Only sessions that ended so.",
+};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::fixtures::{first_page, moment, record, scope};
 use super::{Place, each_engine, sqlite_url};
-use crate::session_records::{self, Filter};
+use crate::session_records::{self, AnyOf, FILTER_VALUES_MAX, Filter};
 use crate::{BATCH_ROWS_MAX, Database, StoreError};
 
 async fn ids(db: &Database, account: &str, filter: &Filter) -> Vec<u128> {
@@ -195,6 +195,40 @@ async fn text_that_an_engine_can_not_hold_does_not_stop_a_record() {
     .await;
 }
 
+fn one<T>(value: T) -> AnyOf<T> {
+    any(vec![value])
+}
+
+fn any<T>(values: Vec<T>) -> AnyOf<T> {
+    AnyOf::of(values).unwrap()
+}
+
+#[test]
+fn a_filter_takes_as_many_values_as_the_statements_have_places() {
+    assert!(SessionCode::ALL.len() <= FILTER_VALUES_MAX);
+    assert!(AnyOf::of(vec![1; FILTER_VALUES_MAX]).is_some() && AnyOf::of(vec![1; FILTER_VALUES_MAX + 1]).is_none());
+}
+
+#[tokio::test]
+async fn the_last_place_of_every_filter_counts() {
+    each_engine(|place| async move {
+        let texts = |prefix: &str| any((1..=FILTER_VALUES_MAX).map(|number| format!("{prefix}-{number}")).collect());
+        for number in [1, 5, 10, 11] {
+            place.db.records().write(record(number, "default")).await.unwrap();
+        }
+        for filter in [
+            Filter { id: any((1..=10).map(|number| SessionRecordId(Uuid::from_u128(number))).collect()), ..Filter::default() },
+            Filter { reference: texts("order"), ..Filter::default() },
+            Filter { service_session_id: texts("CS"), ..Filter::default() },
+            Filter { support_id: texts("psp"), ..Filter::default() },
+            Filter { request_id: texts("request"), ..Filter::default() },
+        ] {
+            assert_eq!(ids(&place.db, "default", &filter).await, [10, 5, 1], "{filter:?}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn every_filter_selects_what_it_names() {
     each_engine(|place| async move {
@@ -216,27 +250,47 @@ async fn every_filter_selects_what_it_names() {
             place.db.records().write(a_record).await.unwrap();
         }
         let none = Filter::default;
+        let texts = |values: &[&str]| any(values.iter().map(|value| (*value).to_owned()).collect());
         for (filter, expected) in [
             (none(), vec![6, 5, 4, 3, 2, 1]),
-            (Filter { id: Some(SessionRecordId(Uuid::from_u128(2))), ..none() }, vec![2]),
-            (Filter { id: Some(SessionRecordId(Uuid::from_u128(102))), ..none() }, vec![]),
-            (Filter { payment_service_id: Some(PaymentServiceId(Uuid::from_u128(33))), ..none() }, vec![3]),
-            (Filter { definition_id: DefinitionId::parse("klarna-klarna"), ..none() }, vec![3]),
-            (Filter { reference: Some("order-5".into()), ..none() }, vec![5, 4]),
-            (Filter { reference: Some("ORDER-5".into()), ..none() }, vec![]),
-            (Filter { service_session_id: Some("CS-6".into()), ..none() }, vec![6]),
-            (Filter { support_id: Some("psp-1".into()), ..none() }, vec![1]),
-            (Filter { request_id: Some("request-2".into()), ..none() }, vec![2]),
-            (Filter { status: Some(SessionStatus::Succeeded), ..none() }, vec![4]),
-            (Filter { code: Some(SessionCode::ServiceError), ..none() }, vec![6, 5, 3, 2, 1]),
-            (Filter { code: Some(SessionCode::UnknownError), ..none() }, vec![]),
+            (Filter { id: one(SessionRecordId(Uuid::from_u128(2))), ..none() }, vec![2]),
+            (Filter { id: one(SessionRecordId(Uuid::from_u128(102))), ..none() }, vec![]),
+            (Filter { payment_service_id: one(PaymentServiceId(Uuid::from_u128(33))), ..none() }, vec![3]),
+            (Filter { definition_id: one(DefinitionId::parse("klarna-klarna").unwrap()), ..none() }, vec![3]),
+            (Filter { reference: one("order-5".into()), ..none() }, vec![5, 4]),
+            (Filter { reference: one("ORDER-5".into()), ..none() }, vec![]),
+            (Filter { service_session_id: one("CS-6".into()), ..none() }, vec![6]),
+            (Filter { support_id: one("psp-1".into()), ..none() }, vec![1]),
+            (Filter { request_id: one("request-2".into()), ..none() }, vec![2]),
+            (Filter { status: one(SessionStatus::Succeeded), ..none() }, vec![4]),
+            (Filter { code: one(SessionCode::ServiceError), ..none() }, vec![6, 5, 3, 2, 1]),
+            (Filter { code: one(SessionCode::UnknownError), ..none() }, vec![]),
             (Filter { created_at_gte: Some(moment(5)), ..none() }, vec![6, 5]),
             (Filter { created_at_lte: Some(moment(2)), ..none() }, vec![2, 1]),
             (
-                Filter { created_at_gte: Some(moment(2)), created_at_lte: Some(moment(4)), status: Some(SessionStatus::Failed), ..none() },
+                Filter { created_at_gte: Some(moment(2)), created_at_lte: Some(moment(4)), status: one(SessionStatus::Failed), ..none() },
                 vec![3, 2],
             ),
-            (Filter { reference: Some("order-5".into()), status: Some(SessionStatus::Failed), ..none() }, vec![5]),
+            (Filter { reference: one("order-5".into()), status: one(SessionStatus::Failed), ..none() }, vec![5]),
+            (Filter { id: any([2, 6, 102].map(|number| SessionRecordId(Uuid::from_u128(number))).to_vec()), ..none() }, vec![6, 2]),
+            (
+                Filter { payment_service_id: any([1, 33].map(|number| PaymentServiceId(Uuid::from_u128(number))).to_vec()), ..none() },
+                vec![6, 5, 4, 3, 2, 1],
+            ),
+            (
+                Filter {
+                    definition_id: any(["klarna-klarna", "stripe-card"].iter().filter_map(|id| DefinitionId::parse(id)).collect()),
+                    ..none()
+                },
+                vec![3],
+            ),
+            (Filter { reference: texts(&["order-5", "order-1", "order-5", "order-7"]), ..none() }, vec![5, 4, 1]),
+            (Filter { service_session_id: texts(&["CS-6", "CS-2"]), ..none() }, vec![6, 2]),
+            (Filter { support_id: texts(&["psp-1", "psp-3"]), ..none() }, vec![3, 1]),
+            (Filter { request_id: texts(&["request-2", "request-4"]), ..none() }, vec![4, 2]),
+            (Filter { status: any(SessionStatus::ALL.to_vec()), ..none() }, vec![6, 5, 4, 3, 2, 1]),
+            (Filter { code: any(SessionCode::ALL.to_vec()), ..none() }, vec![6, 5, 3, 2, 1]),
+            (Filter { reference: texts(&["order-5", "order-1"]), request_id: texts(&["request-4", "request-2"]), ..none() }, vec![4]),
         ] {
             assert_eq!(ids(&place.db, "default", &filter).await, expected, "{filter:?}");
         }
@@ -276,14 +330,19 @@ async fn every_list_of_records_is_answered_by_an_index() {
         let plan: Vec<_> = plan.into_iter().map(|(.., detail)| detail).collect();
         let index = match statement.name.trim_end_matches(" backwards").rsplit("::").next().unwrap() {
             "LIST" => "session_records_newest (merchant_account_id=? AND ",
-            "LIST_BY_ID" => "PRIMARY KEY (id=?",
+            "LIST_BY_IDS" => "PRIMARY KEY (id=?",
             "LIST_BY_REFERENCE" => "session_records_reference (merchant_account_id=? AND reference=? AND ",
+            "LIST_BY_REFERENCES" => "session_records_reference (merchant_account_id=? AND reference=?)",
             "LIST_BY_SERVICE_SESSION" => "session_records_service_session (merchant_account_id=? AND service_session_id=? AND ",
+            "LIST_BY_SERVICE_SESSIONS" => "session_records_service_session (merchant_account_id=? AND service_session_id=?)",
             "LIST_BY_REQUEST" => "session_records_request (merchant_account_id=? AND request_id=? AND ",
+            "LIST_BY_REQUESTS" => "session_records_request (merchant_account_id=? AND request_id=?)",
             other => panic!("{other}"),
         };
         assert!(plan.iter().any(|line| line.contains(index)), "{}: {plan:?}", statement.name);
-        assert!(statement.name.contains("BY_ID") || !plan.iter().any(|line| line.contains("TEMP B-TREE")), "{}: {plan:?}", statement.name);
+        let several = statement.name.trim_end_matches(" backwards").ends_with('S');
+        assert!(!several || plan.iter().any(|line| line.contains("PRIMARY KEY (id=?")), "{}: {plan:?}", statement.name);
+        assert!(several || !plan.iter().any(|line| line.contains("TEMP B-TREE")), "{}: {plan:?}", statement.name);
     }
 }
 

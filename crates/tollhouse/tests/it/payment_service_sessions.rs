@@ -75,6 +75,33 @@ async fn records_are_filtered_paged_and_walled() {
         assert_eq!(references("reference=r-2").await, ["r-2"]);
         assert_eq!(references(&format!("payment_service_id={ideal}")).await, ["r-3"]);
         assert_eq!(references("payment_service_definition_id=adyen-card").await, ["r-2", "r-1"]);
+        // Repeated values are alternatives, different filters are all to hold.
+        assert_eq!(references("status=succeeded&status=failed").await, ["r-3", "r-2", "r-1"]);
+        assert_eq!(references("code=SERVICE_ERROR&code=UNKNOWN_ERROR").await, ["r-3"]);
+        assert_eq!(references("reference=r-1&reference=r-3&reference=r-9").await, ["r-3", "r-1"]);
+        assert_eq!(references("reference=r-1&reference=r-3&status=failed").await, ["r-3"]);
+        assert_eq!(
+            references(&format!("payment_service_id={ideal}&payment_service_id={card}&reference=r-2&reference=r-3")).await,
+            ["r-3", "r-2"]
+        );
+        assert_eq!(
+            references("payment_service_definition_id=adyen-card&payment_service_definition_id=adyen-ideal&limit=2").await,
+            ["r-3", "r-2"]
+        );
+        let records = merchant.get("/payment-service-sessions").await.expect(200);
+        let text = |index: usize, member: &str| records["items"][index][member].as_str().unwrap().to_owned();
+        for member in ["id", "request_id"] {
+            let query = format!("{member}={}&{member}={}", text(2, member), text(0, member));
+            assert_eq!(references(&query).await, ["r-3", "r-1"], "{member}");
+        }
+        let session = text(2, "service_session_id");
+        assert_eq!(references(&format!("service_session_id=nothing&service_session_id={session}")).await, ["r-1"]);
+        assert_eq!(references(&format!("support_id=nothing&support_id={}", text(1, "support_id"))).await, ["r-2"]);
+        let paged = merchant.get("/payment-service-sessions?reference=r-1&reference=r-3&limit=1").await.expect(200);
+        let cursor = paged["next_cursor"].as_str().unwrap().to_owned();
+        assert_eq!(references(&format!("reference=r-1&reference=r-3&limit=1&cursor={cursor}")).await, ["r-1"]);
+        let many = "status=failed&".repeat(11);
+        assert_eq!(merchant.get(&format!("/payment-service-sessions?{many}")).await.problems(400, "bad_request").len(), 1);
         let all = merchant.get("/payment-service-sessions?limit=2").await.expect(200);
         let middle = all["items"][1].clone();
         let moment = middle["created_at"].as_str().unwrap().replace('+', "%2B");

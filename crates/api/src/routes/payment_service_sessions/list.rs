@@ -11,7 +11,7 @@ use http::Method;
 use crate::App;
 use crate::error::{self, Answer, Success};
 use crate::extract::Tenant;
-use crate::openapi::operation::{Account, Body, CURSOR, LIMIT, Operation, QueryParameter, SESSION_STATUS, id, moment, text};
+use crate::openapi::operation::{Account, Body, CURSOR, LIMIT, Operation, QueryParameter, SESSION_STATUSES, ids, moment, texts};
 use crate::query::{Query, Sorted};
 use crate::reader::Problems;
 use crate::routes::Route;
@@ -40,15 +40,15 @@ pub(crate) fn operation() -> Route {
 const PARAMETERS: [QueryParameter; 13] = [
     CURSOR,
     LIMIT,
-    id("id", "Only this record."),
-    id("payment_service_id", "Only sessions with this payment service."),
-    text("payment_service_definition_id", "Only sessions with services of this definition."),
-    text("reference", "Only sessions with this reference of the merchant."),
-    text("service_session_id", "Only the session that the payment service calls so."),
-    text("support_id", "Only the session that the payment service's support calls so."),
-    text("request_id", "Only the session that was asked for with this request."),
-    SESSION_STATUS,
-    text("code", "Only sessions that failed with this code."),
+    ids("id", "Only these records."),
+    ids("payment_service_id", "Only sessions with one of these payment services."),
+    texts("payment_service_definition_id", "Only sessions with services of one of these definitions."),
+    texts("reference", "Only sessions with one of these references of the merchant."),
+    texts("service_session_id", "Only the sessions that the payment service calls so."),
+    texts("support_id", "Only the sessions that the payment service's support calls so."),
+    texts("request_id", "Only the sessions that were asked for with these requests."),
+    SESSION_STATUSES,
+    texts("code", "Only sessions that failed with one of these codes."),
     moment("created_at_gte", "Only sessions from this moment on."),
     moment("created_at_lte", "Only sessions up to this moment."),
 ];
@@ -64,15 +64,15 @@ async fn list_payment_service_sessions(State(app): State<App>, tenant: Tenant, q
 
 fn read(problems: &mut Problems, query: &Query) -> Filter {
     Filter {
-        id: query.id(problems, "id", SessionRecordId::parse),
-        payment_service_id: query.id(problems, "payment_service_id", PaymentServiceId::parse),
-        definition_id: query.one(problems, "payment_service_definition_id", DefinitionId::parse, "Not an id of a definition"),
-        reference: query.text(problems, "reference"),
-        service_session_id: query.text(problems, "service_session_id"),
-        support_id: query.text(problems, "support_id"),
-        request_id: query.text(problems, "request_id"),
-        status: query.one(problems, "status", SessionStatus::parse, "Unknown status"),
-        code: query.one(problems, "code", SessionCode::parse, "Unknown code"),
+        id: query.any_id(problems, "id", SessionRecordId::parse),
+        payment_service_id: query.any_id(problems, "payment_service_id", PaymentServiceId::parse),
+        definition_id: query.any(problems, "payment_service_definition_id", DefinitionId::parse, "Not an id of a definition"),
+        reference: query.any_text(problems, "reference"),
+        service_session_id: query.any_text(problems, "service_session_id"),
+        support_id: query.any_text(problems, "support_id"),
+        request_id: query.any_text(problems, "request_id"),
+        status: query.any(problems, "status", SessionStatus::parse, "Unknown status"),
+        code: query.any(problems, "code", SessionCode::parse, "Unknown code"),
         created_at_gte: query.moment(problems, "created_at_gte"),
         created_at_lte: query.moment(problems, "created_at_lte"),
     }
