@@ -23,6 +23,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Says whether the payment service may have acted on a session request.
 const DELIVERED: HeaderName = HeaderName::from_static("tollhouse-delivered");
 
+/// More problems than this are not told: nobody reads them, and a body of 1 MiB could have a hundred thousand.
+pub(crate) const PROBLEMS_MAX: usize = 100;
+
 /// A request that is not answered with what it asked for.
 #[derive(Debug)]
 pub(crate) struct Error {
@@ -130,8 +133,9 @@ fn raw_json(status: StatusCode, text: Bytes) -> Response {
 
 // === refusals ===
 
-/// 400: everything that is wrong with the input, all at once.
-pub(crate) fn invalid(details: Vec<Problem>) -> Error {
+/// 400: everything that is wrong with the input, all at once, as far as anybody will read it.
+pub(crate) fn invalid(mut details: Vec<Problem>) -> Error {
+    details.truncate(PROBLEMS_MAX);
     Error { details, ..of(StatusCode::BAD_REQUEST) }
 }
 

@@ -4,6 +4,7 @@
 
 mod kinds;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use domain::json::{self, Kind, Member};
@@ -11,10 +12,7 @@ use domain::{JsonObject, Patch, Problem};
 
 pub(crate) use kinds::{boolean, country, currency, identifier, integer, list, one_of, raw_text, text, uuid};
 
-use crate::error::{self, Error};
-
-/// More problems than this are not told: nobody reads them, and a body of 1 MiB could have a hundred thousand.
-const PROBLEMS_MAX: usize = 100;
+use crate::error::{self, Error, PROBLEMS_MAX};
 
 /// Members and elements in one typed body, at most: the largest honest one lists all currencies and countries, some 500.
 const ITEMS_MAX: usize = 10_000;
@@ -49,13 +47,22 @@ impl Problems {
         }
     }
 
+    /// Adds those that were found elsewhere.
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Goes on when there is none.
     pub(crate) fn check(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(error::invalid(self.0)) }
     }
 
     /// All of them.
-    #[cfg(test)]
     pub(crate) fn into_vec(self) -> Vec<Problem> {
         self.0
     }
@@ -170,12 +177,16 @@ impl<'a> Reader<'a> {
 
     /// Every member, for objects whose names are data. Of repeated members the last one counts.
     pub(crate) fn entries(&self) -> Vec<(String, Value<'a>)> {
-        let mut entries: Vec<(String, Value<'a>)> = Vec::new();
-        for member in &self.members {
-            entries.retain(|(name, _)| *name != member.name);
-            let value = Value { bytes: self.bytes, range: member.value_range.clone(), pointer: self.pointer_to(&member.name) };
-            entries.push((member.name.to_string(), value));
-        }
+        // From the end, with a set: comparing each with all others would take seconds for as many members as a body may have.
+        let mut seen = HashSet::new();
+        let last = self.members.iter().rev().filter(|member| seen.insert(&member.name));
+        let mut entries: Vec<_> = last
+            .map(|member| {
+                let value = Value { bytes: self.bytes, range: member.value_range.clone(), pointer: self.pointer_to(&member.name) };
+                (member.name.to_string(), value)
+            })
+            .collect();
+        entries.reverse();
         entries
     }
 

@@ -1,5 +1,7 @@
 //! Payment services: a definition with credentials, sealed field by field, in one merchant account.
 
+use std::collections::HashMap;
+
 use domain::audit::AuditAction;
 use domain::page::{Page, PageRequest};
 use domain::payment_service::{FieldSet, PaymentService, PaymentServiceSettings, SealedField};
@@ -135,6 +137,29 @@ pub fn field_problems(
     problems
 }
 
+/// Everything that is wrong with the fields of a payment service to be changed, as far as this instance knows the service: for a body that is refused anyway. [`update`] decides.
+pub fn patch_problems(
+    engine: &Engine,
+    scope: &Scope,
+    id: PaymentServiceId,
+    fields: &[(String, String)],
+    reporting_fields: &[(String, String)],
+) -> Vec<Problem> {
+    let snapshot = engine.snapshot();
+    let mut problems = match snapshot.service(scope, id) {
+        Some(known) if !fields.is_empty() => match engine.connector(known.service.definition_id.as_str()) {
+            Some(connector) => {
+                let merge = Merge::new(snapshot.keyring(), &known.service, &connector, &known.fields, fields);
+                merge.problems(&connector, &engine.field_rules())
+            }
+            None => vec![definition_gone(&known.service.definition_id)],
+        },
+        Some(_) | None => Vec::new(),
+    };
+    problems.extend(reporting_problems(reporting_fields));
+    problems
+}
+
 /// Changes what the patch names.
 pub async fn update(
     engine: &Engine,
@@ -202,20 +227,24 @@ pub async fn list(engine: &Engine, scope: &Scope, page: &PageRequest, filter: &F
     let snapshot = engine.snapshot();
     let mut tx = engine.database.read().await?;
     let page = stored::list(&mut tx, scope, page, filter).await?;
-    let mut views = Vec::with_capacity(page.items.len());
-    for service in page.items {
+    let mut unknown = HashMap::new();
+    for service in &page.items {
         // Most rows are in the snapshot as they are; asking for the fields of a hundred services would be a hundred queries.
-        let known = snapshot.service(scope, service.id).filter(|known| known.service.updated_at == service.updated_at);
-        views.push(match known {
-            Some(known) => view(engine, service, &known.fields),
-            None => {
-                let sealed = stored::fields(&mut tx, scope, service.id).await?;
-                engine.snapshot_that_opens(scope, &sealed).await;
-                view(engine, service, &sealed)
-            }
-        });
+        let known = snapshot.service(scope, service.id).is_some_and(|known| known.service.updated_at == service.updated_at);
+        if !known {
+            unknown.insert(service.id, stored::fields(&mut tx, scope, service.id).await?);
+        }
     }
-    Ok(Page { items: views, next: page.next, previous: page.previous })
+    // Before a snapshot is loaded, which takes another connection: lists that hold one each and wait for one more would wait for each other.
+    drop(tx);
+    for sealed in unknown.values() {
+        engine.snapshot_that_opens(scope, sealed).await;
+    }
+    Ok(page.map(|service| {
+        let known = snapshot.service(scope, service.id).map(|known| known.fields.as_slice()).unwrap_or_default();
+        let sealed = unknown.get(&service.id).map_or(known, Vec::as_slice);
+        view(engine, service, sealed)
+    }))
 }
 
 // === impl NewPaymentService ===
@@ -288,7 +317,11 @@ fn view(engine: &Engine, service: PaymentService, sealed: &[SealedField]) -> Pay
 }
 
 fn unknown_definition(id: &str) -> Problem {
-    let message = format!("there is no payment service definition `{}`", id.escape_debug());
+    // What can not be an id is not repeated: it may be long.
+    let message = match DefinitionId::parse(id) {
+        Some(id) => format!("there is no payment service definition `{id}`"),
+        None => "there is no such payment service definition".to_owned(),
+    };
     Problem::body("/payment_service_definition_id", "unknown_reference", message)
 }
 

@@ -73,6 +73,19 @@ async fn everything_that_is_wrong_with_a_payment_service_is_told_at_once() {
             ("/three_d_secure_enabled", "type_error"),
         ]
     );
+    let made = harness.json(&Method::POST, "/payment-services", &service()).await;
+    let path = format!("/payment-services/{}", made.body["id"].as_str().unwrap());
+    let field = json!({ "key": "nothing", "value": "m" });
+    let wrong = json!({ "fields": [field], "reporting_fields": [field], "position": "1", "display_name": "" });
+    let refused = harness.json(&Method::PUT, &path, &wrong).await;
+    let found = [
+        ("/display_name", "string_too_short"),
+        ("/fields/0", "value_error"),
+        ("/reporting_fields/0", "value_error"),
+        ("/position", "type_error"),
+    ];
+    assert_eq!(problems(&refused.body), found);
+    assert_eq!(harness.json(&Method::DELETE, &path, &Value::Null).await.status, 204);
     let empty = harness.json(&Method::POST, "/payment-services", &json!({})).await;
     let missing = ["/display_name", "/payment_service_definition_id", "/fields", "/accepted_currencies", "/accepted_countries"];
     assert_eq!(problems(&empty.body), missing.map(|pointer| (pointer, "missing")));
@@ -217,4 +230,19 @@ async fn lists_refuse_what_they_can_not_read() {
     let cursor = page.body["next_cursor"].as_str().unwrap();
     let next = harness.get(&format!("/payment-service-definitions?limit=2&cursor={cursor}")).await;
     assert!(next.body["items"][0]["id"].as_str() > page.body["items"][1]["id"].as_str());
+}
+
+#[tokio::test]
+async fn refusals_do_not_grow_with_what_is_refused() {
+    let harness = Harness::start().await;
+    let strangers: Vec<String> = (0..9_000).map(|number| format!("01900000-0000-7000-8000-{number:012}")).collect();
+    let refused = harness.json(&Method::POST, "/api-key-pairs", &json!({ "display_name": "x", "role_ids": strangers })).await;
+    assert_eq!((refused.status, problems(&refused.body).len()), (400, 100));
+    let unknown = json!({ "payment_service_definition_id": "\u{1}".repeat(100_000), "fields": [] });
+    let refused = harness.json(&Method::POST, "/payment-services/verify", &unknown).await;
+    assert_eq!(problems(&refused.body), [("/payment_service_definition_id", "unknown_reference")]);
+    assert!(refused.text.len() < 1_000, "{}", refused.text.len());
+    // Each `_` takes two bytes in a pattern, and SQLite refuses patterns of more than 50,000.
+    let found = harness.get(&format!("/merchant-accounts?search={}", "_".repeat(26_000))).await;
+    assert_eq!((found.status, &found.body["items"]), (200, &json!([])));
 }

@@ -49,9 +49,7 @@ fn read(app: &App, reader: &Reader<'_>) -> Result<NewPaymentService, error::Erro
     let fields = reader.required(problems, "fields", list(0, field));
     let reporting_fields = reader.nullable(problems, "reporting_fields", list(0, field)).unwrap_or_default();
     if let (Some(definition_id), Some(fields)) = (&definition_id, &fields) {
-        payment_services::field_problems(&app.engine, definition_id, fields, &reporting_fields)
-            .into_iter()
-            .for_each(|problem| problems.push(problem));
+        problems.extend(payment_services::field_problems(&app.engine, definition_id, fields, &reporting_fields));
     }
     let position = reader.nullable(problems, "position", integer(i64::MIN..=i64::MAX));
     let accepted_currencies = reader.required(problems, "accepted_currencies", list(1, currency));

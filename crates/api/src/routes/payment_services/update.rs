@@ -1,7 +1,7 @@
 //! `PUT /payment-services/{payment_service_id}`: members that are left out keep their value.
 
 use axum::extract::State;
-use domain::{Patch, PaymentServiceId, Permission, Timestamp};
+use domain::{Patch, PaymentServiceId, Permission, Scope};
 use engine::payment_services::{self, PaymentServicePatch};
 use http::Method;
 
@@ -35,19 +35,24 @@ pub(crate) fn operation() -> Route {
 }
 
 async fn update_payment_service(State(app): State<App>, tenant: Tenant, Id(id): Id<PaymentServiceId>, JsonBody(body): JsonBody) -> Answer {
-    let patch = read(&Reader::of(&body)?, app.engine.now())?;
+    let patch = read(&app, &tenant.scope, id, &Reader::of(&body)?)?;
     let view = payment_services::update(&app.engine, &tenant.scope, &tenant.request, id, patch).await?;
     error::ok(&WirePaymentService::of(view))
 }
 
 /// Fields merge by key, so null, which names no key, changes none: credentials are removed one by one, by an empty value.
-fn read(reader: &Reader<'_>, now: Timestamp) -> Result<PaymentServicePatch, error::Error> {
+fn read(app: &App, scope: &Scope, id: PaymentServiceId, reader: &Reader<'_>) -> Result<PaymentServicePatch, error::Error> {
     let mut found = Problems::default();
     let problems = &mut found;
+    let display_name = reader.patch(problems, "display_name", text(1..=200));
+    let fields = reader.nullable(problems, "fields", list(0, voidable_field)).unwrap_or_default();
+    let reporting_fields = reader.nullable(problems, "reporting_fields", list(0, voidable_field)).unwrap_or_default();
+    let mut others = Problems::default();
+    let problems = &mut others;
     let patch = PaymentServicePatch {
-        display_name: reader.patch(problems, "display_name", text(1..=200)),
-        fields: reader.nullable(problems, "fields", list(0, voidable_field)).unwrap_or_default(),
-        reporting_fields: reader.nullable(problems, "reporting_fields", list(0, voidable_field)).unwrap_or_default(),
+        display_name,
+        fields,
+        reporting_fields,
         position: reader.patch(problems, "position", integer(i64::MIN..=i64::MAX)),
         accepted_currencies: reader.patch(problems, "accepted_currencies", list(1, currency)),
         accepted_countries: reader.patch(problems, "accepted_countries", list(1, country)),
@@ -56,7 +61,7 @@ fn read(reader: &Reader<'_>, now: Timestamp) -> Result<PaymentServicePatch, erro
         merchant_profile: match reader.patch(problems, "merchant_profile", MerchantProfile::read) {
             Patch::Absent => Patch::Absent,
             Patch::Null => Patch::Null,
-            Patch::Value(profile) => Patch::Value(profile.stored(now)),
+            Patch::Value(profile) => Patch::Value(profile.stored(app.engine.now())),
         },
         payment_method_tokenization_enabled: reader.patch(problems, "payment_method_tokenization_enabled", boolean),
         network_tokens_enabled: reader.patch(problems, "network_tokens_enabled", boolean),
@@ -65,6 +70,11 @@ fn read(reader: &Reader<'_>, now: Timestamp) -> Result<PaymentServicePatch, erro
             .optional(problems, "settlement_reporting_enabled", boolean)
             .map_or(Patch::Absent, Patch::Value),
     };
-    found.check()?;
-    Ok(patch)
+    if found.is_empty() && others.is_empty() {
+        return Ok(patch);
+    }
+    // What is wrong with the fields for their definition decides nothing here, and stands among the other problems so that all are told at once.
+    found.extend(payment_services::patch_problems(&app.engine, scope, id, &patch.fields, &patch.reporting_fields));
+    found.extend(others.into_vec());
+    Err(found.refusal())
 }
