@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::support::BINARY;
 
 /// A development server in a folder of its own, and what it printed until it was ready.
-async fn dev(folder: &Path, arguments: &[&str]) -> (Child, Vec<String>) {
+pub(crate) async fn dev(folder: &Path, arguments: &[&str]) -> (Child, Vec<String>) {
     let mut command = Command::new(BINARY);
     command.args(["dev", "--listen", "127.0.0.1:0", "--ready-file", "ready"]).args(arguments).current_dir(folder);
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();

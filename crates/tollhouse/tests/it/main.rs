@@ -4,16 +4,20 @@
 
 mod api_key_pairs;
 mod audit_logs;
+mod cli;
+mod connections;
 mod first_run;
 mod identity;
 mod lifecycle;
 mod merchant_accounts;
+mod observability;
 mod payment_service_definitions;
 mod payment_service_sessions;
 mod payment_services;
 mod remote_commands;
 mod roles;
 mod rust_client;
+mod rust_sdk;
 mod sessions;
 mod support;
 mod surface;

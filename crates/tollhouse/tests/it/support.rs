@@ -1,6 +1,7 @@
 //! What the tests share: servers on each database, and payment services to call.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::conformance::Conformance;
@@ -26,14 +27,36 @@ pub(crate) async fn on_each_engine_with(configure: impl Fn(Plan) -> Plan, test: 
 }
 
 /// One plan per database, with every answer held against our OpenAPI document.
-#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test reads where its second database is, and says when there is none")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test reads where its second database is, and says when there is none"
+)]
 pub(crate) async fn plans() -> Vec<Plan> {
-    let mut plans = vec![Plan::sqlite(BINARY).checked_by(&DOCUMENT)];
+    let mut plans = vec![sqlite()];
     match std::env::var("TOLLHOUSE_TEST_POSTGRES") {
         Ok(url) if !url.is_empty() => plans.push(Plan::postgres(BINARY, &url).await.checked_by(&DOCUMENT)),
         _ => eprintln!("TOLLHOUSE_TEST_POSTGRES is unset: this test runs on SQLite only"),
     }
     plans
+}
+
+/// A plan for tests in which the database plays no part.
+pub(crate) fn sqlite() -> Plan {
+    Plan::sqlite(BINARY).checked_by(&DOCUMENT)
+}
+
+/// Looks again and again until something is there. Only a failing test waits to the end.
+pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let found = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    found.await.unwrap_or_else(|_| panic!("waited too long: {what}"))
 }
 
 /// A body for `POST /payment-services`: currencies and countries that everybody takes.
