@@ -62,7 +62,8 @@ pub(crate) const LIMITS: Limits = Limits {
     idle: Duration::from_secs(75),
     write: Duration::from_secs(30),
     ping: Duration::from_secs(20),
-    drain: Duration::from_secs(30),
+    // A process manager commonly kills after 30 seconds; the rest is for records and the database.
+    drain: Duration::from_secs(28),
 };
 
 /// Longest header with its request line. Ours are below one kilobyte, tokens included.

@@ -10,7 +10,7 @@ use api::{ApiOptions, Draining};
 use arc_swap::ArcSwap;
 use connectors::caller::{Caller, Places};
 use connectors::catalogue::Catalogue;
-use connectors::outbound::{Backoff, EgressPolicy, Outbound, OutboundOptions, Resolution};
+use connectors::outbound::{Backoff, EgressPolicy, Outbound, OutboundOptions, Resolution, Route};
 use engine::snapshot::SnapshotError;
 use engine::vault::RootKey;
 use engine::{Engine, Parts, RandomIds, Rules, StartError, SystemClock};
@@ -44,6 +44,8 @@ use signals::{Asked, Signals};
 const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 /// What running sessions get at least, once their connections are gone.
 const SESSIONS_MIN: Duration = Duration::from_secs(1);
+const _: () =
+    assert!(LIMITS.drain.as_secs() + SESSIONS_MIN.as_secs() < SHUTDOWN_MAX.as_secs(), "the parts of a shutdown fit into the whole");
 
 /// What a server is put together from, beside its configuration.
 pub(crate) struct Foundation {
@@ -86,7 +88,8 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let Foundation { database, root_key, reload } = foundation;
     let catalogue = Arc::new(ArcSwap::from_pointee(definitions::load(config)?));
     let overrides = definitions::overrides(config, &catalogue.load())?;
-    warn_of_open_doors(config, &overrides);
+    let outbound = outbound(config)?;
+    warn_of_doors(config, &overrides, outbound.policy());
     let tls = config.server.tls.as_ref().map(accept::tls::acceptor).transpose()?;
     // Ports first: a taken one should stop the start before anything else has happened.
     let internal = match config.internal {
@@ -99,7 +102,7 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let rest = Stop { drain: CancellationToken::new(), abort: CancellationToken::new() };
     let simulators = start_simulators(config, &catalogue, &rest.drain).await?;
     let places = Places::new(overrides, simulators.as_ref().map(|simulators| simulators.base.clone()));
-    let caller = Caller::new(outbound(config)?, places);
+    let caller = Caller::new(outbound, places);
     let rules =
         Rules { environment: Some(config.server.environment), simulators: config.simulators.enabled, token_lifetime_max_seconds: None };
     let parts = Parts {
@@ -248,8 +251,8 @@ fn named(error: StartError, root_key_file: &Path) -> anyhow::Error {
     if is_of_the_key { error.context(format!("the root key file {}", root_key_file.display())) } else { error }
 }
 
-/// What is looser than it should be in production is said at every start.
-fn warn_of_open_doors(config: &Config, overrides: &BTreeMap<String, Url>) {
+/// What is looser than it should be in production is said at every start, and so is what no call can get through.
+fn warn_of_doors(config: &Config, overrides: &BTreeMap<String, Url>, policy: &EgressPolicy) {
     if !config.egress.allow.is_empty() {
         let networks: Vec<String> = config.egress.allow.iter().map(ToString::to_string).collect();
         warn!(networks = networks.join(","), "Calls may reach networks that are not public (egress.allow).");
@@ -259,6 +262,9 @@ fn warn_of_open_doors(config: &Config, overrides: &BTreeMap<String, Url>) {
     }
     for (provider, base) in overrides {
         warn!(provider, base = %base, "A provider lives elsewhere than its definition says (providers.<id>.base_url).");
+        if let Err(refusal) = policy.check_url(base, &Route::Override) {
+            error!(provider, base = %base, %refusal, "No call to this provider will be let out: see egress.allow and egress.allow_http.");
+        }
     }
     if config.server.tls.is_none() && !config.server.listen.ip().is_loopback() {
         warn!(address = %config.server.listen, "The API speaks plain HTTP on an address that is not loopback: put TLS in front, or set server.tls_cert_file and server.tls_key_file.");

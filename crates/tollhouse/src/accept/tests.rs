@@ -101,7 +101,7 @@ async fn r51_a_body_that_does_not_arrive_closes_the_connection_without_an_answer
     let server = start(None).await;
     let mut stream = server.connect().await;
     stream.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
-    assert_eq!(rest(&mut stream).await, (String::new(), 30));
+    assert_eq!(rest(&mut stream).await, (String::new(), LIMITS.body.as_secs()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,7 +185,7 @@ async fn a_drain_ends_at_its_limit() {
     first.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     assert!(rest(&mut first).await.0.starts_with("HTTP/1.1 200"));
     server.stop.drain.cancel();
-    assert_eq!(rest(&mut busy).await, (String::new(), 30));
+    assert_eq!(rest(&mut busy).await, (String::new(), LIMITS.drain.as_secs()));
     assert!(server.tasks.join_next().await.unwrap().is_ok());
 }
 
