@@ -85,6 +85,19 @@ impl Layers {
         self.entries.insert(path, Entry { raw, source });
     }
 
+    /// The same within one layer, where a second value has nothing to say which one counts.
+    fn set_once(&mut self, path: String, raw: Raw, source: Source) {
+        let former = self.entries.get(&path).map(|entry| &entry.source);
+        let same_layer = match (former, &source) {
+            (Some(Source::File(..)), Source::File(..)) | (Some(Source::Variable(_)), Source::Variable(_)) => former,
+            (None | Some(_), _) => None,
+        };
+        if let Some(former) = same_layer.filter(|former| **former != source) {
+            self.problems.push(Problem::at(&source, format!("`{path}` is set twice, see {former}")));
+        }
+        self.set(path, raw, source);
+    }
+
     /// The winning value of a key.
     pub(crate) fn get(&self, path: &str) -> Option<&Entry> {
         self.entries.get(path)
@@ -141,7 +154,8 @@ impl Layers {
     fn add_providers(&mut self, file: &File<'_>, providers: &DeTable<'_>) {
         for (id, value) in providers {
             let at = file.source(id.span().start);
-            let id: &str = id.get_ref();
+            // Variables can not hold dashes, so both spellings mean the same provider; with two of them the file would win over the variable.
+            let id = id.get_ref().replace('_', "-");
             let DeValue::Table(entries) = value.get_ref() else {
                 self.problems
                     .push(Problem::at(&at, format!("`{PROVIDERS}.{id}` is a section: write [{PROVIDERS}.{id}] and its keys below")));
@@ -162,7 +176,7 @@ impl Layers {
 
     fn add_value(&mut self, path: String, value: &DeValue<'_>, at: Source) {
         match raw(value) {
-            Some(raw) => self.set(path, raw, at),
+            Some(raw) => self.set_once(path, raw, at),
             None => self.problems.push(Problem::at(&at, format!("`{path}` has a value of a kind that no key has"))),
         }
     }
@@ -184,11 +198,11 @@ impl Layers {
                 && let Some(id) = rest.strip_suffix(BASE_URL).and_then(|rest| rest.strip_suffix("__")).filter(|id| !id.is_empty())
             {
                 if !value.is_empty() {
-                    self.set(format!("{PROVIDERS}.{}.{BASE_URL}", id.replace('_', "-")), Raw::Text(value.to_owned()), at);
+                    self.set_once(format!("{PROVIDERS}.{}.{BASE_URL}", id.replace('_', "-")), Raw::Text(value.to_owned()), at);
                 }
             } else if let Some(key) = keys::find(&section, &rest) {
                 if !value.is_empty() {
-                    self.set(key.path(), Raw::Text(value.to_owned()), at);
+                    self.set_once(key.path(), Raw::Text(value.to_owned()), at);
                 }
             } else if let Some(key) = from_file(&section, &rest) {
                 if !value.is_empty() {
@@ -204,7 +218,7 @@ impl Layers {
     /// The file of a `_file` key holds the value; a final line break does not belong to it.
     fn add_secret_file(&mut self, key: &Key, path: &Path, at: Source) {
         match std::fs::read_to_string(path) {
-            Ok(text) => self.set(key.path(), Raw::Text(text.trim_end_matches(['\r', '\n']).to_owned()), at),
+            Ok(text) => self.set_once(key.path(), Raw::Text(text.trim_end_matches(['\r', '\n']).to_owned()), at),
             Err(error) => self.problems.push(Problem::at(&at, format!("{}: {error}", path.display()))),
         }
     }

@@ -64,6 +64,9 @@ fn providers_are_found_in_both_forms() {
     let config = read(text, &[("TOLLHOUSE_PROVIDERS__NORTH_PAY__BASE_URL", "https://127.0.0.1:2")]).unwrap();
     let places: Vec<_> = config.providers.iter().map(|place| (place.id.as_str(), place.base.as_str())).collect();
     assert_eq!(places, [("north-pay", "https://127.0.0.1:2/"), ("south", "http://127.0.0.1:1/")]);
+    let underscored = text.replace("north-pay", "north_pay");
+    let config = read(&underscored, &[("TOLLHOUSE_PROVIDERS__NORTH_PAY__BASE_URL", "https://127.0.0.1:2")]).unwrap();
+    assert_eq!((config.providers.len(), config.providers[0].base.as_str()), (2, "https://127.0.0.1:2/"), "the variable wins");
     check(
         "",
         &[("TOLLHOUSE_PROVIDERS__A__BASE_URL", "ftp://x")],
@@ -111,6 +114,19 @@ fn values_of_the_wrong_kind_are_named_with_their_place() {
         &[("TOLLHOUSE_DATABASE__URL", "mysql://root:hunter2@h")],
         "TOLLHOUSE_DATABASE__URL: `database.url` must begin with sqlite:// or postgres://",
     );
+}
+
+#[test]
+fn one_layer_gives_a_key_one_value() {
+    let secret = file("sqlite:///other.db");
+    let path = secret.path().display().to_string();
+    check(
+        "",
+        &[("TOLLHOUSE_DATABASE__URL_FILE", &path)],
+        "TOLLHOUSE_DATABASE__URL_FILE: `database.url` is set twice, see TOLLHOUSE_DATABASE__URL",
+    );
+    let text = format!("[database]\nurl = \"sqlite:///d.db\"\nurl_file = \"{path}\"\n");
+    check(&text, &[], "FILE:3: `database.url` is set twice, see FILE:2");
 }
 
 #[test]
