@@ -114,7 +114,10 @@ pub async fn update(
     if !problems.is_empty() {
         return Err(Refusal::Invalid(problems));
     }
-    check_rights(&snapshot, caller, roles.as_deref(), accounts.as_deref())?;
+    // Roles that are kept are given anew where the pair may act in more accounts than before.
+    let given =
+        roles.as_deref().or_else(|| accounts.as_deref().filter(|accounts| widens(&pair, accounts)).map(|_| pair.role_ids.as_slice()));
+    check_rights(&snapshot, caller, given, accounts.as_deref())?;
     patch.display_name.apply_to_required(&mut pair.display_name);
     patch.active.apply_to_required(&mut pair.active);
     if let Some(roles) = roles {
@@ -181,6 +184,12 @@ fn check_rights(
     let everywhere = accounts.is_some_and(<[MerchantAccountId]>::is_empty) && caller.accounts().is_some();
     let elsewhere = accounts.unwrap_or_default().iter().any(|id| !caller.reaches(id));
     if beyond || everywhere || elsewhere { Err(Refusal::Forbidden) } else { Ok(()) }
+}
+
+/// Whether these accounts are more than the pair has; none means all.
+fn widens(pair: &ApiKeyPair, accounts: &[MerchantAccountId]) -> bool {
+    let held = &pair.merchant_account_ids;
+    !held.is_empty() && (accounts.is_empty() || accounts.iter().any(|id| !held.contains(id)))
 }
 
 async fn visible(tx: &mut Tx, caller: &Caller, id: ApiKeyPairId) -> Result<ApiKeyPair, Refusal> {

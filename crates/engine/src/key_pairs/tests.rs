@@ -106,6 +106,12 @@ async fn nobody_gives_more_than_they_have() {
         };
         assert_eq!(patched(&bound, to_accounts(&[])).await, "forbidden");
         assert_eq!(patched(&bound, to_accounts(&["a", "b"])).await, "forbidden");
+        // Who manages key pairs everywhere and has no other right must not carry those of a pair into other accounts.
+        assert_eq!(patched(&manager, to_accounts(&[])).await, "forbidden");
+        assert_eq!(patched(&manager, to_accounts(&["a", "b"])).await, "forbidden");
+        assert_eq!(patched(&manager, to_accounts(&["a"])).await, "done");
+        assert_eq!(patched(&everything, to_accounts(&["a", "b"])).await, "done");
+        assert_eq!(patched(&manager, to_accounts(&["a"])).await, "done");
         assert_eq!(patched(&everything, to_accounts(&["x"])).await, "/merchant_account_ids/0 unknown_reference");
         let roles = ApiKeyPairPatch { role_ids: Patch::Value(unknown), ..ApiKeyPairPatch::default() };
         assert_eq!(patched(&everything, roles).await, "/role_ids/1 unknown_reference");
