@@ -203,9 +203,9 @@ fn message_of(panic: &(dyn Any + Send)) -> &'static str {
 fn observe(record: &SessionRecord) {
     let definition = record.definition_id.to_string();
     let code = record.code.map_or("none", SessionCode::as_str);
-    metrics::counter!("sessions_total", "definition" => definition.clone(), "status" => record.status.as_str(), "code" => code)
+    metrics::counter!("tollhouse_sessions_total", "definition" => definition.clone(), "status" => record.status.as_str(), "code" => code)
         .increment(1);
-    metrics::histogram!("session_duration_seconds", "definition" => definition).record(seconds(record.duration_ms));
+    metrics::histogram!("tollhouse_session_duration_seconds", "definition" => definition).record(seconds(record.duration_ms));
     tracing::debug!(
         session_id = %record.id,
         payment_service.id = %record.payment_service_id,

@@ -148,7 +148,7 @@ impl Verifier {
         let claims = Claims::parse(&decode(claims)?)?;
         claims.check_time(now, self.lifetime_max_seconds)?;
         let genuine = key_pair.public_key.verifies(signed.as_bytes(), &signature);
-        metrics::counter!("jwt_verify_total", "result" => if genuine { "good" } else { "bad" }).increment(1);
+        metrics::counter!("tollhouse_jwt_verify_total", "result" => if genuine { "good" } else { "bad" }).increment(1);
         if !genuine {
             return Err(Rejection::Signature);
         }

@@ -55,9 +55,12 @@ async fn the_internal_listener_tells_health_and_counts_sessions() {
     assert!(kind.starts_with("text/plain"), "{kind}");
     let metrics = response.text().await.unwrap();
     let of = |status, code| [("definition", "adyen-card"), ("status", status), ("code", code)];
-    assert_eq!(sample(&metrics, "sessions_total", &of("succeeded", "none")), Some(2.0), "{metrics}");
-    assert_eq!(sample(&metrics, "sessions_total", &of("failed", "INVALID_SERVICE_REQUEST")), Some(1.0), "{metrics}");
-    assert_eq!(sample(&metrics, "session_duration_seconds_count", &[("definition", "adyen-card")]), Some(3.0), "{metrics}");
+    assert_eq!(sample(&metrics, "tollhouse_sessions_total", &of("succeeded", "none")), Some(2.0), "{metrics}");
+    assert_eq!(sample(&metrics, "tollhouse_sessions_total", &of("failed", "INVALID_SERVICE_REQUEST")), Some(1.0), "{metrics}");
+    assert_eq!(sample(&metrics, "tollhouse_outbound_calls_total", &[("provider", "adyen"), ("result", "2xx")]), Some(2.0), "{metrics}");
+    let stranger = metrics.lines().find(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("tollhouse_"));
+    assert_eq!(stranger, None, "every name begins alike, so that a query finds all of them");
+    assert_eq!(sample(&metrics, "tollhouse_session_duration_seconds_count", &[("definition", "adyen-card")]), Some(3.0), "{metrics}");
     let route = [("method", "POST"), ("route", "/payment-services/{payment_service_id}/sessions"), ("status", "200")];
     assert_eq!(sample(&metrics, "tollhouse_http_request_duration_seconds_count", &route), Some(3.0), "{metrics}");
     assert_eq!(sample(&metrics, "tollhouse_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), Some(1.0), "{metrics}");
