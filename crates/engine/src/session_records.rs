@@ -1,8 +1,13 @@
 //! The records that sessions leave.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use domain::page::{Page, PageRequest};
 use domain::session::SessionRecord;
 use domain::{Scope, SessionRecordId};
+use store::StoreError;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::{Engine, Refusal};
 
@@ -18,4 +23,52 @@ pub async fn get(engine: &Engine, scope: &Scope, id: SessionRecordId) -> Result<
 pub async fn list(engine: &Engine, scope: &Scope, page: &PageRequest, filter: &Filter) -> Result<Page<SessionRecord>, Refusal> {
     let mut tx = engine.database.read().await?;
     Ok(store::session_records::list(&mut tx, scope, page, filter).await?)
+}
+
+/// How long records are kept: a year, and some weeks in which the year before can still be compared.
+const KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
+
+/// When old ones are looked for first: a while after the start, which has enough to do.
+const PURGE_FIRST: Duration = Duration::from_secs(60);
+/// How often they are looked for then.
+const PURGE_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Most records that one transaction deletes: a session that ends meanwhile waits for it.
+const PURGE_ROWS_MAX: u32 = 500;
+
+impl Engine {
+    /// The task that deletes old records, until the engine is drained.
+    pub(crate) fn spawn_purging(self: &Arc<Self>) {
+        let engine = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let mut ticks = interval_at(Instant::now() + PURGE_FIRST, PURGE_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = engine.stopping.cancelled() => return,
+                }
+                match engine.purge_records().await {
+                    Ok(0) => {}
+                    Ok(deleted) => tracing::info!(deleted, "Session records older than 400 days were deleted."),
+                    Err(error) => tracing::warn!(%error, "Old session records could not be deleted; trying again within the hour."),
+                }
+            }
+        });
+    }
+
+    /// Deletes what is too old, in short transactions; answers how much that was.
+    pub(crate) async fn purge_records(&self) -> Result<u64, StoreError> {
+        let before = self.now().plus_seconds(-KEPT_SECONDS);
+        let mut total = 0;
+        loop {
+            let mut tx = self.database.write().await?;
+            let deleted = store::session_records::purge(&mut tx, before, PURGE_ROWS_MAX).await?;
+            tx.commit().await?;
+            total += deleted;
+            if deleted < u64::from(PURGE_ROWS_MAX) || self.stopping.is_cancelled() {
+                return Ok(total);
+            }
+        }
+    }
 }

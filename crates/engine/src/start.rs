@@ -83,6 +83,7 @@ impl Engine {
             stopping: CancellationToken::new(),
         });
         engine.spawn_flushing();
+        engine.spawn_purging();
         Ok(engine)
     }
 }

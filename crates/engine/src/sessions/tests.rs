@@ -186,3 +186,24 @@ async fn a_panic_becomes_a_value() {
     assert_eq!(message_of(panicked.unwrap_err().as_ref()), "a connector's mistake");
     assert_eq!(without_unwinding(async { 7 }).await.unwrap(), 7);
 }
+
+#[tokio::test]
+async fn records_are_kept_for_400_days() {
+    Instance::on_each_engine(async |instance| {
+        const DAY: i64 = 24 * 60 * 60;
+        service(&instance, acme()).await;
+        for _ in 0..2 {
+            create_at(&instance, &default_scope(), by_definition("acme-card"), BODY).await.unwrap();
+            instance.clock.advance_seconds(DAY);
+        }
+        // The first is 400 days and a second old, the other a day less.
+        instance.clock.advance_seconds(398 * DAY + 1);
+        assert_eq!(instance.engine.purge_records().await.unwrap(), 1);
+        let kept = records(&instance, &default_scope()).await.items;
+        assert_eq!(kept.len(), 1);
+        assert_eq!(instance.engine.purge_records().await.unwrap(), 0);
+        instance.clock.advance_seconds(DAY);
+        assert_eq!(instance.engine.purge_records().await.unwrap(), 1);
+    })
+    .await;
+}
