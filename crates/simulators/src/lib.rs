@@ -25,8 +25,8 @@ pub mod play;
 
 use play::{Played, Received};
 
-/// Larger than anything the server sends to a payment service.
-const BODY_BYTES_MAX: usize = 2 << 20;
+/// Larger than anything the server sends to a payment service: a form of a body of 1 MiB may reach 8.
+const BODY_BYTES_MAX: usize = 16 << 20;
 
 /// A simulated service answers at once; a connection that says nothing for this long is nobody's.
 const HEADER_LIMIT: Duration = Duration::from_secs(30);

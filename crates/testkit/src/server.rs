@@ -165,6 +165,12 @@ impl Plan {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
+        // What a developer has set for servers of their own is not for this one.
+        for (name, _) in std::env::vars_os()
+            .filter(|(name, _)| name.to_str().is_some_and(|name| name.starts_with("TOLLHOUSE_") || name.starts_with("OTEL_")))
+        {
+            command.env_remove(name);
+        }
         command.args(arguments).envs(self.variables.iter().map(|(name, value)| (name, value))).current_dir(self.directory.path());
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
