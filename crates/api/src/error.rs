@@ -149,6 +149,12 @@ pub(crate) fn forbidden() -> Error {
     of(StatusCode::FORBIDDEN)
 }
 
+/// 403 that asks for the header: the key may act in several accounts.
+pub(crate) fn account_not_named() -> Error {
+    let message = "The API key pair has several merchant accounts: name one in the header x-gr4vy-merchant-account-id";
+    Error { message: message.into(), ..forbidden() }
+}
+
 /// 404, also for what the caller may not see.
 pub(crate) fn not_found() -> Error {
     of(StatusCode::NOT_FOUND)

@@ -66,6 +66,7 @@ impl FromRequestParts<App> for Tenant {
         let (caller, request) = asked_by(parts)?;
         let scope = caller.scope(named_account(&parts.headers)?).map_err(|refusal| match refusal {
             ScopeRefusal::Forbidden => error::forbidden(),
+            ScopeRefusal::Unnamed => error::account_not_named(),
             ScopeRefusal::NotFound => error::not_found(),
         })?;
         Ok(Self { caller, scope, request })

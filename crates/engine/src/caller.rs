@@ -41,8 +41,10 @@ pub struct Request {
 /// Why a caller may not act in the account it names, or names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeRefusal {
-    /// The key pair may not act there, or may act in several and does not say in which.
+    /// The key pair may not act there.
     Forbidden,
+    /// The key pair may act in several accounts, the default one not among them, and the request does not say in which.
+    Unnamed,
     /// The key pair may act everywhere, and there is no such account.
     NotFound,
 }
@@ -70,7 +72,7 @@ impl Caller {
             (Some(id), Some(accounts)) if !accounts.iter().any(|account| account.as_str() == id) => return Err(ScopeRefusal::Forbidden),
             (Some(id), _) => id,
             (None, Some([only])) => only.as_str(),
-            (None, Some(accounts)) if !accounts.contains(&MerchantAccountId::default_account()) => return Err(ScopeRefusal::Forbidden),
+            (None, Some(accounts)) if !accounts.contains(&MerchantAccountId::default_account()) => return Err(ScopeRefusal::Unnamed),
             (None, _) => DEFAULT_ACCOUNT,
         };
         let account = self.snapshot.account(id).ok_or(ScopeRefusal::NotFound)?;
@@ -140,7 +142,7 @@ mod tests {
     /// The table of the API's documentation, row by row.
     #[test]
     fn the_account_follows_from_key_and_header() {
-        use ScopeRefusal::{Forbidden, NotFound};
+        use ScopeRefusal::{Forbidden, NotFound, Unnamed};
         let all: &[&str] = &[];
         let long = "x".repeat(10_240);
         type Row<'a> = (&'a [&'a str], Option<&'a str>, Result<&'a str, ScopeRefusal>);
@@ -162,7 +164,7 @@ mod tests {
             (&["a"], Some(""), Err(Forbidden)),
             (&["a"], Some(&long), Err(Forbidden)),
             (&["a", "default"], None, Ok("default")),
-            (&["a", "b"], None, Err(Forbidden)),
+            (&["a", "b"], None, Err(Unnamed)),
             (&["a", "b"], Some("b"), Ok("b")),
             (&["a", "b"], Some("default"), Err(Forbidden)),
         ];

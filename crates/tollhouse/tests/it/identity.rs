@@ -189,6 +189,8 @@ async fn key_and_header_decide_the_account() {
             let seen = (reply.status == 200).then(|| reply.json()["items"][0]["display_name"].as_str().unwrap().to_owned());
             assert_eq!(seen.as_deref().ok_or(reply.status), expected, "case {index}: {}", reply.text);
         }
+        let unnamed = server.anonymous().token(a_and_b.token(&["*.read"])).get("/payment-services").await.expect(403);
+        assert!(unnamed["message"].as_str().unwrap().contains("x-gr4vy-merchant-account-id"), "{unnamed}");
         let twice = server.merchant().for_account("a").for_account("b").get("/payment-services").await;
         assert!(matches!(twice.status, 400 | 403), "{}", twice.text);
         for strange in ["", "A", "a b", &"x".repeat(10_000)] {

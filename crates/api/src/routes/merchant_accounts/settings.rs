@@ -3,10 +3,13 @@
 use domain::method::is_card_scheme;
 use domain::{Patch, Secret};
 
-use crate::reader::{Problems, Reader, Value, boolean, integer, list, one_of, raw_text, text};
+use crate::reader::{Problems, Reader, Value, boolean, integer, list, one_of, text};
 
 /// Largest amount of the API, minor units.
 const MONEY_MAX: i64 = 99_999_999;
+
+/// Where the document sets no length. Accounts are kept in memory and come back in every list; the fields of payment services have the same limit.
+const TEXT_CHARACTERS_MAX: usize = 10_000;
 
 /// What a body says about them.
 #[derive(Default)]
@@ -38,16 +41,28 @@ impl Settings {
     pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Self {
         Self {
             account_updater_enabled: reader.optional(problems, "account_updater_enabled", boolean),
-            account_updater_request_encryption_key: reader.patch(problems, "account_updater_request_encryption_key", raw_text),
-            account_updater_request_encryption_key_id: reader.patch(problems, "account_updater_request_encryption_key_id", raw_text),
+            account_updater_request_encryption_key: reader.patch(
+                problems,
+                "account_updater_request_encryption_key",
+                text(0..=TEXT_CHARACTERS_MAX),
+            ),
+            account_updater_request_encryption_key_id: reader.patch(
+                problems,
+                "account_updater_request_encryption_key_id",
+                text(0..=TEXT_CHARACTERS_MAX),
+            ),
             account_updater_response_decryption_key: reader.patch(problems, "account_updater_response_decryption_key", secret),
-            account_updater_response_decryption_key_id: reader.patch(problems, "account_updater_response_decryption_key_id", raw_text),
+            account_updater_response_decryption_key_id: reader.patch(
+                problems,
+                "account_updater_response_decryption_key_id",
+                text(0..=TEXT_CHARACTERS_MAX),
+            ),
             over_capture_amount: reader.patch(problems, "over_capture_amount", integer(0..=MONEY_MAX)),
             over_capture_percentage: reader.patch(problems, "over_capture_percentage", integer(0..=MONEY_MAX)),
-            loon_client_key: reader.patch(problems, "loon_client_key", raw_text),
+            loon_client_key: reader.patch(problems, "loon_client_key", text(0..=TEXT_CHARACTERS_MAX)),
             loon_secret_key: reader.patch(problems, "loon_secret_key", secret),
             loon_accepted_schemes: reader.patch(problems, "loon_accepted_schemes", schemes),
-            loon_merchant_account_id: reader.patch(problems, "loon_merchant_account_id", raw_text),
+            loon_merchant_account_id: reader.patch(problems, "loon_merchant_account_id", text(0..=TEXT_CHARACTERS_MAX)),
             visa_network_tokens_requestor_id: reader.patch(problems, "visa_network_tokens_requestor_id", text(0..=300)),
             visa_network_tokens_app_id: reader.patch(problems, "visa_network_tokens_app_id", text(0..=300)),
             amex_network_tokens_requestor_id: reader.patch(problems, "amex_network_tokens_requestor_id", text(0..=300)),
@@ -62,7 +77,7 @@ impl Settings {
 }
 
 fn secret(value: &Value<'_>, problems: &mut Problems) -> Option<Secret> {
-    raw_text(value, problems).map(Secret::from)
+    text(0..=TEXT_CHARACTERS_MAX)(value, problems).map(Secret::from)
 }
 
 fn schemes(value: &Value<'_>, problems: &mut Problems) -> Option<Vec<String>> {
