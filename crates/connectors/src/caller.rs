@@ -93,6 +93,14 @@ impl Caller {
         Self { outbound, tokens: Tokens::default(), places: Arc::new(places) }
     }
 
+    /// Waits for token calls and connections to end, at most this long. Call it when no session is left. Whether all have ended.
+    pub async fn close(&self, patience: Duration) -> bool {
+        let limit = Instant::now() + patience;
+        let tokens = self.tokens.close(patience).await;
+        let connections = self.outbound.close(limit.saturating_duration_since(Instant::now())).await;
+        tokens && connections
+    }
+
     /// What is wrong with a caller's body, all of it at once: repeated members where a rule looks, refused members, parents that are no objects, and what a form can not say.
     pub fn check(&self, access: &Access, body: &JsonObject) -> Result<(), Vec<Problem>> {
         let connector = &access.connector;

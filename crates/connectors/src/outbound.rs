@@ -199,6 +199,15 @@ impl Outbound {
         self.0.call_timeout
     }
 
+    /// Closes every connection that no call is using and waits for the tasks of all of them, at most this long. Whether all have ended.
+    pub async fn close(&self, patience: Duration) -> bool {
+        self.0.stop.cancel();
+        self.0.pool.clear();
+        let drivers = &self.0.connect.drivers.0;
+        drivers.close();
+        timeout(patience, drivers.wait()).await.is_ok()
+    }
+
     /// The rules about addresses, for whoever stores one.
     pub fn policy(&self) -> &EgressPolicy {
         &self.0.connect.policy

@@ -10,7 +10,7 @@ use aws_lc_rs::digest;
 use domain::Secret;
 use domain::session::{Delivered, SessionCode};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -117,6 +117,12 @@ impl TokenFailure {
 // === impl Tokens ===
 
 impl Tokens {
+    /// Waits for the calls that are under way, at most this long. Whether all have ended.
+    pub async fn close(&self, patience: Duration) -> bool {
+        self.fetches.close();
+        timeout(patience, self.fetches.wait()).await.is_ok()
+    }
+
     /// The token of a key: kept, or fetched by this session or by one that asked earlier.
     pub async fn get<F>(&self, key: TokenKey, deadline: Instant, fetch: impl FnOnce() -> F) -> Result<Got, TokenFailure>
     where

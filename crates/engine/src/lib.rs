@@ -50,6 +50,9 @@ use self::token::Verifier;
 use self::touches::Touches;
 use self::vault::RootKey;
 
+/// How long connections to payment services get to close once no session is left. Nothing depends on how they end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// One instance of the server, without HTTP. Shared as `Arc<Engine>`.
 pub struct Engine {
     database: Database,
@@ -138,7 +141,11 @@ impl Engine {
     pub async fn drain(&self, patience: Duration) -> bool {
         self.stopping.cancel();
         self.tasks.close();
-        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
+        let finished = tokio::time::timeout(patience, self.tasks.wait()).await.is_ok();
+        if !self.connectors.close(GOODBYE).await {
+            tracing::debug!("Some connections to payment services did not close in time.");
+        }
+        finished
     }
 
     fn connector(&self, definition_id: &str) -> Option<Arc<Connector>> {

@@ -10,3 +10,6 @@ pub(crate) mod verify;
 
 mod fields;
 mod merchant_profile;
+
+/// Positions stay exact in a client that reads numbers as floats.
+const POSITION_MAX: i64 = (1 << 53) - 1;

@@ -92,6 +92,12 @@ impl Pool {
         origin
     }
 
+    /// Closes everything that no call holds.
+    pub(super) fn clear(&self) {
+        let closed = std::mem::take(&mut *lock(&self.origins));
+        drop(closed);
+    }
+
     /// Closes what nobody will use again. Closing is dropping; it happens outside the locks.
     pub(super) fn sweep(&self) {
         let mut closed = Vec::new();

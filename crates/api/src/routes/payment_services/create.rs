@@ -11,6 +11,7 @@ use crate::extract::{JsonBody, Tenant};
 use crate::openapi::operation::{Account, Body, Operation};
 use crate::reader::{Problems, Reader, boolean, country, currency, integer, list, text};
 use crate::routes::Route;
+use crate::routes::payment_services::POSITION_MAX;
 use crate::routes::payment_services::fields::field;
 use crate::routes::payment_services::merchant_profile::MerchantProfile;
 use crate::wire::payment_service::WirePaymentService;
@@ -51,7 +52,7 @@ fn read(app: &App, reader: &Reader<'_>) -> Result<NewPaymentService, error::Erro
     if let (Some(definition_id), Some(fields)) = (&definition_id, &fields) {
         problems.extend(payment_services::field_problems(&app.engine, definition_id, fields, &reporting_fields));
     }
-    let position = reader.nullable(problems, "position", integer(i64::MIN..=i64::MAX));
+    let position = reader.nullable(problems, "position", integer(-POSITION_MAX..=POSITION_MAX));
     let accepted_currencies = reader.required(problems, "accepted_currencies", list(1, currency));
     let accepted_countries = reader.required(problems, "accepted_countries", list(1, country));
     let active = reader.nullable(problems, "active", boolean).unwrap_or(true);

@@ -11,6 +11,7 @@ use crate::extract::{Id, JsonBody, Tenant};
 use crate::openapi::operation::{Account, Body, Operation};
 use crate::reader::{Problems, Reader, boolean, country, currency, integer, list, text};
 use crate::routes::Route;
+use crate::routes::payment_services::POSITION_MAX;
 use crate::routes::payment_services::fields::voidable_field;
 use crate::routes::payment_services::merchant_profile::MerchantProfile;
 use crate::wire::payment_service::WirePaymentService;
@@ -53,7 +54,7 @@ fn read(app: &App, scope: &Scope, id: PaymentServiceId, reader: &Reader<'_>) -> 
         display_name,
         fields,
         reporting_fields,
-        position: reader.patch(problems, "position", integer(i64::MIN..=i64::MAX)),
+        position: reader.patch(problems, "position", integer(-POSITION_MAX..=POSITION_MAX)),
         accepted_currencies: reader.patch(problems, "accepted_currencies", list(1, currency)),
         accepted_countries: reader.patch(problems, "accepted_countries", list(1, country)),
         active: reader.patch(problems, "active", boolean),
