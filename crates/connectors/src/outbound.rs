@@ -224,6 +224,15 @@ impl Outbound {
     }
 }
 
+#[cfg(test)]
+impl Outbound {
+    /// As if the most calls that may wait on one origin were waiting.
+    pub(crate) fn crowd(&self, url: &Url, route: Route) {
+        let target = self.0.connect.policy.target(url, &route).unwrap();
+        self.0.pool.origin(&target).crowd();
+    }
+}
+
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbound").field("policy", self.policy()).finish_non_exhaustive()

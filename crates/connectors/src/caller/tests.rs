@@ -432,3 +432,14 @@ async fn a_session_without_an_idempotency_key_is_never_sent_twice() {
     assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Unknown));
     assert_eq!(stand.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn past_the_most_calls_in_flight_nothing_is_sent() {
+    let (stand, caller) = stand().await;
+    caller.outbound.crowd(&Url::parse(&stand.url("/")).unwrap(), Route::Override);
+    let outcome = caller.session(&access(plain(), STORED), &ATTEMPT, &object("{}")).await;
+    assert_eq!((outcome.session.status, outcome.session.code), (SessionStatus::Failed, Some(SessionCode::ServiceUnavailable)));
+    assert_eq!((outcome.session.status_code, outcome.delivered), (None, Delivered::No));
+    assert!(outcome.session.response_body.is_none() && outcome.service_duration_ms.is_none());
+    assert_eq!(stand.connections(), 0);
+}

@@ -139,7 +139,8 @@ async fn a_kept_connection_that_ends_under_a_request_is_not_made_good() {
 #[tokio::test]
 async fn closing_leaves_no_connection_and_no_task_behind() {
     let authority = Authority::new();
-    for options in [Options::tls(authority.issue(&[NAME], Validity::Current)), Options::http2(authority.issue(&[NAME], Validity::Current))] {
+    for options in [Options::tls(authority.issue(&[NAME], Validity::Current)), Options::http2(authority.issue(&[NAME], Validity::Current))]
+    {
         let provider = Provider::start(options).await;
         let outbound = trusting(&authority);
         answered(send(&outbound, &provider.url_at(NAME, "/")).await);
