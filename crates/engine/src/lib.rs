@@ -122,11 +122,6 @@ impl Engine {
         self.catalogue.load_full()
     }
 
-    /// What the configuration allows.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
