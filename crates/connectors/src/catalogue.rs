@@ -98,47 +98,68 @@ impl Catalogue {
     }
 
     fn build(extra: &[PathBuf], simulators: bool, before: Option<&Self>) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let mut shipped = Vec::new();
-        let mut failed = Vec::new();
-        for file in SHIPPED.files().filter(|file| file.path().extension().is_some_and(|end| end == "toml")) {
-            match parse(file.contents_utf8().unwrap_or_default(), &file.path().display().to_string()) {
-                Ok(provider) => shipped.push((None, Arc::new(provider))),
-                Err(diagnostics) => failed.extend(diagnostics),
-            }
-        }
-        if !failed.is_empty() {
-            return Err(failed);
-        }
+        let mut found = shipped()?;
         let mut diagnostics = Vec::new();
-        let mut own: Vec<(Option<PathBuf>, Arc<Provider>)> = Vec::new();
         for path in files_of(extra) {
             match path.and_then(|path| Ok((read(&path).map_err(|wrong| (path.clone(), wrong))?, path))) {
-                Ok((provider, path)) => own.push((Some(path), Arc::new(provider))),
+                Ok((provider, path)) => found.push(Found { path: Some(path), provider: Arc::new(provider) }),
                 Err((path, wrong)) => {
                     diagnostics.extend(wrong);
-                    own.extend(before.into_iter().flat_map(|before| before.held(&path)));
+                    found.extend(before.into_iter().flat_map(|before| before.held(&path)));
                 }
             }
         }
-        let own_ids: BTreeSet<&str> = own.iter().map(|(_, provider)| provider.id.as_str()).collect();
-        shipped.retain(|(_, provider)| !own_ids.contains(provider.id.as_str()));
-        let mut catalogue = Self::default();
-        for (path, provider) in shipped.into_iter().chain(own) {
-            if simulators || !provider.simulator_only {
-                diagnostics.extend(catalogue.add(path, provider).err());
+        // Each round takes a version away for good, so the rounds end.
+        loop {
+            let (catalogue, refused) = Self::of(&found, simulators, before);
+            if refused.is_empty() {
+                return Ok((catalogue, diagnostics));
+            }
+            for (refused, diagnostic) in refused {
+                diagnostics.push(diagnostic);
+                let former = before.and_then(|before| before.held(refused.path.as_deref()?).next());
+                let former = former.filter(|former| !former.is(&refused));
+                found = found.into_iter().filter_map(|kept| if kept.is(&refused) { former.clone() } else { Some(kept) }).collect();
             }
         }
-        Ok((catalogue, diagnostics))
+    }
+
+    /// The catalogue of these files, and those that had no place in it. Whoever held an id before keeps it, wherever its file stands in the order; else the first one has it.
+    fn of(found: &[Found], simulators: bool, before: Option<&Self>) -> (Self, Vec<(Found, Diagnostic)>) {
+        let own = found.iter().filter(|found| found.path.is_some());
+        let replaced: BTreeSet<&str> = own.map(|found| found.provider.id.as_str()).collect();
+        let counts = |found: &&Found| found.path.is_some() || !replaced.contains(found.provider.id.as_str());
+        let claims = |found: &&Found| before.is_some_and(|before| before.another_held(found));
+        let (claiming, keeping): (Vec<&Found>, Vec<&Found>) = found.iter().filter(counts).partition(claims);
+        let mut catalogue = Self::default();
+        let mut refused = Vec::new();
+        for found in keeping.into_iter().chain(claiming) {
+            if (simulators || !found.provider.simulator_only)
+                && let Err(diagnostic) = catalogue.add(found)
+            {
+                refused.push((found.clone(), diagnostic));
+            }
+        }
+        (catalogue, refused)
+    }
+
+    /// Whether another file had the provider's id or one of its definitions.
+    fn another_held(&self, found: &Found) -> bool {
+        let definitions = found.provider.methods.iter().filter_map(|method| self.get(method.definition_id.as_str()));
+        let mut holders = self.provider(&found.provider.id).into_iter().chain(definitions.map(|connector| &connector.provider));
+        let file_of = |holder: &Provider| self.files.iter().find(|(_, id)| **id == holder.id).map(|(file, _)| file);
+        holders.any(|holder| file_of(holder) != found.path.as_ref())
     }
 
     /// What came from a file, or from the files below a directory.
-    fn held(&self, path: &Path) -> impl Iterator<Item = (Option<PathBuf>, Arc<Provider>)> {
+    fn held(&self, path: &Path) -> impl Iterator<Item = Found> {
         let files = self.files.iter().filter(move |(file, _)| file.starts_with(path));
-        files.filter_map(|(file, id)| Some((Some(file.clone()), Arc::clone(self.provider(id)?))))
+        files.filter_map(|(file, id)| Some(Found { path: Some(file.clone()), provider: Arc::clone(self.provider(id)?) }))
     }
 
     /// Adds a provider with its definitions, or nothing of it where an id is taken.
-    fn add(&mut self, path: Option<PathBuf>, provider: Arc<Provider>) -> Result<(), Diagnostic> {
+    fn add(&mut self, found: &Found) -> Result<(), Diagnostic> {
+        let Found { path, provider } = found;
         let file = path.as_ref().map_or_else(|| format!("{}.toml", provider.id), |path| path.display().to_string());
         if self.providers.contains_key(&provider.id) {
             return Err(Diagnostic::whole_file(&file, format!("another file has the id `{}` already", provider.id)));
@@ -147,19 +168,48 @@ impl Catalogue {
             return Err(Diagnostic::whole_file(&file, format!("another file has the definition `{}` already", method.definition_id)));
         }
         for (index, method) in provider.methods.iter().enumerate() {
-            let definition = definition(&provider, method);
-            let connector = Connector { definition, provider: Arc::clone(&provider), method: index };
+            let definition = definition(provider, method);
+            let connector = Connector { definition, provider: Arc::clone(provider), method: index };
             self.connectors.insert(method.definition_id.as_str().to_owned(), Arc::new(connector));
         }
         if let Some(path) = path {
-            self.files.insert(path, provider.id.clone());
+            self.files.insert(path.clone(), provider.id.clone());
         }
-        self.providers.insert(provider.id.clone(), provider);
+        self.providers.insert(provider.id.clone(), Arc::clone(provider));
         Ok(())
     }
 }
 
 // === files ===
+
+/// A provider and the operator's file it was found in; none for a shipped one.
+#[derive(Clone, Debug)]
+struct Found {
+    path: Option<PathBuf>,
+    provider: Arc<Provider>,
+}
+
+// === impl Found ===
+
+impl Found {
+    /// Whether this is the same version of the same file.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.provider, &other.provider)
+    }
+}
+
+/// The files of this binary, or what is wrong with them.
+fn shipped() -> Result<Vec<Found>, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let mut failed = Vec::new();
+    for file in SHIPPED.files().filter(|file| file.path().extension().is_some_and(|end| end == "toml")) {
+        match parse(file.contents_utf8().unwrap_or_default(), &file.path().display().to_string()) {
+            Ok(provider) => found.push(Found { path: None, provider: Arc::new(provider) }),
+            Err(diagnostics) => failed.extend(diagnostics),
+        }
+    }
+    if failed.is_empty() { Ok(found) } else { Err(failed) }
+}
 
 /// Reads one file from disk.
 pub fn read(path: &Path) -> Result<Provider, Vec<Diagnostic>> {

@@ -137,6 +137,50 @@ fn a_file_that_breaks_leaves_its_last_version_in_force() {
 }
 
 #[test]
+fn a_file_that_takes_the_id_of_another_does_not_displace_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let extra = [root.to_owned()];
+    write(root, "a.toml", &file("acme", "Acme", ""));
+    write(root, "b.toml", &file("beta", "Beta", ""));
+    let (first, _) = load(&extra);
+    write(root, "a.toml", &file("beta", "Intruder", ""));
+    write(root, "b.toml", &file("beta", "Beta again", ""));
+    write(root, "0.toml", &file("acme", "Newcomer", ""));
+    let (second, said) = first.reload(&extra, false).unwrap();
+    let said: Vec<String> = said.iter().map(|line| line.to_string().replace(&root.display().to_string(), "")).collect();
+    let expected = ["/a.toml:1:1: another file has the id `beta` already", "/0.toml:1:1: another file has the id `acme` already"];
+    assert_eq!(said, expected);
+    assert_eq!((second.provider("acme").unwrap().name.as_str(), second.provider("beta").unwrap().name.as_str()), ("Acme", "Beta again"));
+    let (third, said) = second.reload(&extra, false).unwrap();
+    assert_eq!((said.len(), third.provider("acme").unwrap().name.as_str()), (2, "Acme"), "nothing changes by reading once more");
+    write(root, "b.toml", &file("acme", "Moved", ""));
+    std::fs::remove_file(root.join("0.toml")).unwrap();
+    let (fourth, said) = third.reload(&extra, false).unwrap();
+    assert_eq!((said, fourth.provider("acme").unwrap().name.as_str()), (Vec::new(), "Moved"), "ids may be exchanged");
+    assert_eq!(fourth.provider("beta").unwrap().name, "Intruder");
+}
+
+#[test]
+fn a_definition_stays_with_the_file_that_held_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let extra = [root.to_owned()];
+    let with = |id: &str, definition: &str| file(id, id, "").replace("\" }", &format!("\", id = \"{definition}\" }}"));
+    write(root, "a.toml", &file("acme", "acme", ""));
+    write(root, "b.toml", &file("beta", "beta", ""));
+    let (first, _) = load(&extra);
+    write(root, "a.toml", &with("acme", "beta-card"));
+    write(root, "c.toml", &with("klarna", "adyen-card"));
+    let (second, said) = first.reload(&extra, false).unwrap();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|line| line.message.starts_with("another file has the definition")), "{said:?}");
+    assert!(second.get("beta-card").is_some_and(|connector| connector.provider.id == "beta"));
+    assert!(second.get("acme-card").is_some(), "the former version of the file that lost");
+    assert!(second.get("klarna-klarna").is_some(), "what a refused file would have replaced");
+}
+
+#[test]
 fn a_directory_that_is_gone_leaves_its_definitions_in_force() {
     let directory = tempfile::tempdir().unwrap();
     let (there, away) = (directory.path().join("there"), directory.path().join("away"));
