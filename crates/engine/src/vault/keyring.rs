@@ -168,7 +168,10 @@ impl Engine {
         if fields.iter().all(|field| snapshot.keyring().version(scope.account(), field.data_key_version).is_some()) {
             return snapshot;
         }
-        self.follow(i64::MAX).await;
+        // A field that does not open counts as missing, so the reader goes on; polling tries again.
+        if let Err(error) = self.refresh().await {
+            tracing::error!(%error, account = %scope.account(), "Data keys that values are sealed with could not be read.");
+        }
         self.snapshot()
     }
 }
