@@ -67,6 +67,8 @@ pub struct Engine {
     refreshing: tokio::sync::Mutex<()>,
     /// Whether the last attempt to follow the database failed.
     stale: AtomicBool,
+    /// Whether the database was older than the snapshot when it was last loaded.
+    outdated: AtomicBool,
     verifier: Verifier,
     touches: Touches,
     tasks: TaskTracker,

@@ -67,11 +67,25 @@ impl Engine {
         let next = self.load(&current).await;
         self.stale.store(next.is_err(), Ordering::Relaxed);
         let next = next?;
+        self.note_age(next.version(), current.version());
         if next.version() >= current.version() {
             self.snapshot.store(Arc::new(next));
         }
         drop(turn);
         Ok(())
+    }
+
+    /// Tells of a database that has gone back, which happens when a backup is restored under a running server. Once, since it is looked at each second.
+    fn note_age(&self, stored: i64, ours: i64) {
+        let outdated = stored < ours;
+        let told = self.outdated.swap(outdated, Ordering::Relaxed);
+        if outdated && !told {
+            tracing::warn!(
+                stored_version = stored,
+                version = ours,
+                "The database is older than what this instance has read from it, as after a backup was restored. The instance goes on with what it has read; restart it to use what is stored."
+            );
+        }
     }
 
     async fn load(&self, current: &Snapshot) -> Result<Snapshot, RefreshError> {

@@ -77,6 +77,7 @@ impl Engine {
             snapshot: ArcSwap::from_pointee(snapshot),
             refreshing: tokio::sync::Mutex::new(()),
             stale: AtomicBool::new(false),
+            outdated: AtomicBool::new(false),
             verifier: Verifier::new(rules.token_lifetime_max_seconds),
             touches: Touches::default(),
             tasks: TaskTracker::new(),

@@ -3,6 +3,7 @@
 pub(crate) mod databases;
 pub(crate) mod instance;
 mod provider;
+pub(crate) mod warnings;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

@@ -2,7 +2,10 @@
 
 use crate::payment_services::{self, PaymentServicePatch};
 use crate::sessions::{self, Target};
+use crate::snapshot::Snapshot;
 use crate::testing::instance::{ANYTHING_GOES, Instance, acme, default_scope, fields};
+use crate::testing::root_key;
+use crate::testing::warnings::Warnings;
 
 #[tokio::test]
 async fn another_instance_sees_a_change_when_it_looks() {
@@ -50,6 +53,35 @@ async fn snapshots_never_go_back() {
         let mut positions: Vec<i64> = instance.engine.snapshot().services().map(|service| service.service.settings.position).collect();
         positions.sort_unstable();
         assert_eq!(positions, (1..=8).collect::<Vec<_>>(), "no two services take the same place at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_has_gone_back_is_warned_of_once() {
+    Instance::on_each_engine(async |instance| {
+        let engine = &instance.engine;
+        let stored = async |ahead: i64| {
+            let mut tx = engine.database().read().await.unwrap();
+            let mut stored = store::snapshot::load(&mut tx).await.unwrap();
+            stored.version += ahead;
+            std::sync::Arc::new(Snapshot::build(stored, &root_key(), None).unwrap())
+        };
+        // What this instance has seen and a restored backup does not know.
+        let newer = stored(5).await;
+        let warnings = Warnings::listen();
+        for expected in 1..=2 {
+            engine.snapshot.store(std::sync::Arc::clone(&newer));
+            for _ in 0..3 {
+                engine.poll_version().await.unwrap();
+                assert_eq!(warnings.count(), expected);
+                assert!(std::sync::Arc::ptr_eq(&engine.snapshot(), &newer), "a snapshot never goes back");
+            }
+            // The database has caught up; if it goes back again, that is news.
+            engine.snapshot.store(stored(-1).await);
+            engine.poll_version().await.unwrap();
+            assert_eq!((warnings.count(), engine.snapshot().version()), (expected, newer.version() - 5));
+        }
     })
     .await;
 }
