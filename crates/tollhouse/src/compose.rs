@@ -38,6 +38,7 @@ pub(crate) mod storage;
 
 pub(crate) use chores::Reload;
 pub(crate) use definitions::check;
+use descriptors::Connections;
 use signals::{Asked, Signals};
 
 /// The whole of a shutdown. A little of it is kept for what comes after the connections.
@@ -120,18 +121,21 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let options = ApiOptions { draining: draining.clone() };
     let public = Stop { drain: CancellationToken::new(), abort: CancellationToken::new() };
     let mut tasks = JoinSet::new();
+    let connections = Connections::allowed(LIMITS.connections_max);
     if let Some(listener) = internal {
         let measurements = Measurements::install()?;
         chores::fold(&mut tasks, measurements.clone(), rest.drain.clone());
         let app = internal::app(api::health_router(Arc::clone(&engine), options.clone()), measurements);
         info!(address = %listener.local_addr().context("the address of the internal listener")?, "The internal listener is up.");
-        serve(&mut tasks, "the internal listener", listener, app, None, rest.clone());
+        let port = Port { name: "the internal listener", listener, connections_max: connections.internal, stop: rest.clone() };
+        serve(&mut tasks, port, app, None);
     }
     chores::follow_database(&mut tasks, Arc::clone(&engine), rest.drain.clone());
     chores::follow_definitions(&mut tasks, chores::Definitions::of(config, reload, &catalogue, &engine), rest.drain.clone())?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let base = format!("{scheme}://{}", ports::reachable(address));
-    serve(&mut tasks, "the public listener", listener, api::router(Arc::clone(&engine), options), tls, public.clone());
+    let port = Port { name: "the public listener", listener, connections_max: connections.public, stop: public.clone() };
+    serve(&mut tasks, port, api::router(Arc::clone(&engine), options), tls);
     info!(%address, environment = ?config.server.environment, "The server is ready.");
     Ok(Running { base, catalogue, engine, draining, public, rest, tasks, simulators })
 }
@@ -199,17 +203,18 @@ impl Running {
     }
 }
 
-fn serve<A: accept::App>(
-    tasks: &mut JoinSet<&'static str>,
+/// A listener, and what it may take.
+struct Port {
     name: &'static str,
     listener: TcpListener,
-    app: A,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    connections_max: usize,
     stop: Stop,
-) {
-    let limits = Limits { connections_max: descriptors::connections_max(LIMITS.connections_max), ..LIMITS };
+}
+
+fn serve<A: accept::App>(tasks: &mut JoinSet<&'static str>, port: Port, app: A, tls: Option<tokio_rustls::TlsAcceptor>) {
+    let Port { name, listener, connections_max, stop } = port;
     tasks.spawn(async move {
-        accept::serve(listener, app, tls, limits, stop).await;
+        accept::serve(listener, app, tls, Limits { connections_max, ..LIMITS }, stop).await;
         name
     });
 }
