@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use connectors::catalogue::Catalogue;
+use connectors::format::Diagnostic;
 use engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -67,7 +68,7 @@ pub(super) fn fold(tasks: &mut JoinSet<&'static str>, measurements: Measurements
 
 /// The files that are read again, and where they go.
 pub(super) struct Definitions {
-    files: Vec<PathBuf>,
+    files: Arc<[PathBuf]>,
     simulators: bool,
     reload: Reload,
     catalogue: Arc<ArcSwap<Catalogue>>,
@@ -92,11 +93,12 @@ pub(super) fn follow_definitions(
         }
         Reload::OnChange => {
             tasks.spawn(async move {
-                let mut seen = state_of(&definitions.files);
+                let mut seen = definitions.state().await;
                 let mut ticks = Ticks::each(POLL, stop);
                 while ticks.next().await {
-                    let now = state_of(&definitions.files);
-                    if now != seen {
+                    let now = definitions.state().await;
+                    // Without a state nothing is known to have changed.
+                    if now.is_some() && now != seen {
                         seen = now;
                         definitions.read_again().await;
                     }
@@ -113,7 +115,7 @@ pub(super) fn follow_definitions(
 impl Definitions {
     pub(super) fn of(config: &Config, reload: Reload, catalogue: &Arc<ArcSwap<Catalogue>>, engine: &Arc<Engine>) -> Self {
         Self {
-            files: config.definitions.clone(),
+            files: Arc::from(config.definitions.as_slice()),
             simulators: config.simulators.enabled,
             reload,
             catalogue: Arc::clone(catalogue),
@@ -123,8 +125,8 @@ impl Definitions {
 
     /// A file that fails now leaves the version before it in force, and says so.
     async fn read_again(&self) {
-        match self.catalogue.load().reload(&self.files, self.simulators) {
-            Ok((catalogue, mistakes)) => {
+        match read(self.catalogue.load_full(), Arc::clone(&self.files), self.simulators).await {
+            Ok(Ok((catalogue, mistakes))) => {
                 for mistake in mistakes {
                     warn!("{mistake}");
                 }
@@ -134,13 +136,29 @@ impl Definitions {
                     error!(error = cause(&problem), "The payment services could not be read again.");
                 }
             }
-            Err(mistakes) => {
+            Ok(Err(mistakes)) => {
                 for mistake in mistakes {
                     error!("{mistake}");
                 }
             }
+            Err(problem) => error!(error = cause(&problem), "The definitions could not be read again."),
         }
     }
+
+    /// What tells whether a file has changed; nothing where looking failed.
+    async fn state(&self) -> Option<Vec<FileState>> {
+        let files = Arc::clone(&self.files);
+        let looked = spawn_blocking(move || state_of(&files)).await;
+        looked.inspect_err(|problem| error!(error = cause(problem), "The definition files could not be looked at.")).ok()
+    }
+}
+
+/// A catalogue with what is wrong in the operator's files, or what is wrong in those of this binary.
+type Read = Result<(Catalogue, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+/// Reads on a thread where waiting for a disk, or for a file that is none, holds up no request.
+async fn read(before: Arc<Catalogue>, files: Arc<[PathBuf]>, simulators: bool) -> Result<Read, JoinError> {
+    spawn_blocking(move || before.reload(&files, simulators)).await
 }
 
 /// Moments at an interval, until cancelled.
@@ -209,5 +227,24 @@ mod tests {
         assert_ne!(state_of(&paths), one);
         std::fs::remove_file(&file).unwrap();
         assert_eq!(state_of(&paths), empty);
+    }
+
+    /// A pipe is a file that is read for as long as its writer likes.
+    #[tokio::test]
+    async fn a_slow_file_does_not_hold_up_other_tasks() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("slow.toml");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (others_run, told) = std::sync::mpsc::channel();
+        let path = pipe.clone();
+        let writer = std::thread::spawn(move || {
+            let told = told.recv_timeout(Duration::from_secs(10));
+            std::fs::write(path, "broken").unwrap();
+            told
+        });
+        let files: Arc<[PathBuf]> = Arc::from([pipe]);
+        let (read, sent) = tokio::join!(read(Arc::default(), files, false), async { others_run.send(()) });
+        assert_eq!((sent, writer.join().unwrap()), (Ok(()), Ok(())), "the other task ran while the file was read");
+        assert_eq!(read.unwrap().unwrap().1.len(), 1, "its mistake");
     }
 }
