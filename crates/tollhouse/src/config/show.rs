@@ -33,7 +33,9 @@ impl Layers {
         }
         for (id, entry) in self.providers() {
             lines.push(format!("\n[{PROVIDERS}.{id}]"));
-            lines.push(line(BASE_URL, &shown(entry, super::keys::Kind::Text, Sight::Open), entry, sources));
+            // What is refused may hold a user, a password or a key in its query, and what is no URL at all may hold them anywhere.
+            let value = if entry.base_url().is_ok() { shown(entry, super::keys::Kind::Text, Sight::Open) } else { quoted(MASK) };
+            lines.push(line(BASE_URL, &value, entry, sources));
         }
         lines.join("\n").trim_start().to_owned()
     }
@@ -46,9 +48,12 @@ fn line(name: &str, value: &str, entry: &Entry, sources: Sources) -> String {
     }
 }
 
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
 fn shown(entry: &Entry, kind: super::keys::Kind, sight: Sight) -> String {
     use super::keys::Kind;
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let list = |items: Vec<&str>| format!("[{}]", items.into_iter().map(quoted).collect::<Vec<_>>().join(", "));
     match (&entry.raw, kind) {
         (Raw::Text(text) | Raw::String(text), _) if sight == Sight::Masked => quoted(&masked(text)),

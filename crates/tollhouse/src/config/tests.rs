@@ -172,6 +172,23 @@ fn secrets_are_read_from_files_and_shown_masked_with_their_source() {
 }
 
 #[test]
+fn a_base_url_that_is_refused_is_not_shown() {
+    for text in
+        ["https://app:hunter2@h/a", "https://hunter2@h", "https//app:hunter2@h", "https://h:99999/hunter2", "https://h/?key=hunter2"]
+    {
+        for name in ["TOLLHOUSE_PROVIDERS__A__BASE_URL", "TOLLHOUSE_PROVIDERS__A_B__BASE_URL"] {
+            let layers = Layers::load(Profile::Serve, None, variables(&[(name, text)])).unwrap();
+            let shown = layers.show(Sources::Shown);
+            assert!(!shown.contains("hunter2") && shown.contains(&format!("base_url = \"[secret]\"  # {name}")), "{text}: {shown}");
+            assert!(!Config::read(layers).unwrap_err().to_string().contains("hunter2"), "{text}");
+        }
+    }
+    let table = file("[providers.a]\nbase_url = [\"https://app:hunter2@h\"]\n");
+    let layers = Layers::load(Profile::Serve, Some(table.path()), variables(&[])).unwrap();
+    assert!(!layers.show(Sources::Hidden).contains("hunter2"));
+}
+
+#[test]
 fn dev_has_defaults_of_its_own() {
     let layers = Layers::load(Profile::Dev(Path::new("data")), None, variables(&[("TOLLHOUSE_DATABASE__URL", "postgres://h/d")])).unwrap();
     let shown = layers.show(Sources::Shown);
