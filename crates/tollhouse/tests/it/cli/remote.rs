@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::provider::{Options, Provider, Reply};
 
 use super::{Shell, ids, simulated};
-use crate::support::{adyen_request, sqlite};
+use crate::support::{adyen_request, on_each_engine, simulated_adyen, sqlite};
 
 #[tokio::test]
 async fn a_session_from_the_shell_is_the_server_s_own_json() {
@@ -29,15 +29,17 @@ async fn a_session_from_the_shell_is_the_server_s_own_json() {
         assert!(sent.text().contains(r#""value":10.00}, "reference":"caf\u00e9""#), "{data}: {}", sent.text());
     }
 
-    provider.reply(Reply::json(422, r#"{"errorCode":"130"}"#));
-    let failed = shell.run(&["payment-service-definitions", "session", "adyen-card", "--data", body]).await.expect(1);
-    assert_eq!(
-        failed.json(),
-        json!({ "type": "payment-service-session", "status": "failed", "code": "INVALID_SERVICE_REQUEST", "status_code": 422,
-                "response_body": { "errorCode": "130" } }),
-        "a failed session is data, and code 1"
-    );
-    assert_eq!(failed.words, "");
+    for target in [["payment-service-definitions", "session", "adyen-card"], ["payment-services", "session", id]] {
+        provider.reply(Reply::json(422, r#"{"errorCode":"130"}"#));
+        let failed = shell.run(&[&target[..], &["--data", body]].concat()).await.expect(1);
+        assert_eq!(
+            failed.json(),
+            json!({ "type": "payment-service-session", "status": "failed", "code": "INVALID_SERVICE_REQUEST", "status_code": 422,
+                    "response_body": { "errorCode": "130" } }),
+            "a failed session is data, and code 1"
+        );
+        assert_eq!(failed.words, "");
+    }
     server.end().await;
 }
 
@@ -58,100 +60,135 @@ async fn a_refusal_says_where_and_with_which_request() {
         let words = shell.run(arguments).await.refused(1);
         assert!(words.contains("HTTP 404, not_found"), "{words}");
     }
-    // What is wrong before anything is sent.
-    for data in ["[1]", "{", "", "@missing.json"] {
-        shell.run(&["payment-services", "session", unknown, "--data", data]).await.refused(2);
-    }
-    for option in [["--key-file", "missing.pem"], ["--url", "ftp://x"], ["--merchant-account", "no such id"]] {
-        let words = shell.run(&[&["payment-services", "list"][..], &option].concat()).await.refused(2);
-        assert!(words.contains(option[1]), "{words}");
-    }
-    let words = shell.run(&["payment-service-definitions", "get", ".."]).await.refused(2);
-    assert!(words.contains(".."), "{words}");
     let words = shell.run(&["payment-services", "list", "--merchant-account", "elsewhere"]).await.refused(1);
     assert!(words.contains("HTTP 40"), "{words}");
-    let words = shell.run(&["payment-services", "list", "--url", "http://127.0.0.1:1"]).await.refused(1);
-    assert!(words.contains("127.0.0.1:1"), "{words}");
+    let shop = r#"{"id":"shop","display_name":"Shop"}"#;
+    shell.run(&["merchant-accounts", "create", "--data", shop]).await.data();
+    let words = shell.run(&["merchant-accounts", "create", "--data", shop]).await.refused(1);
+    assert!(words.contains("HTTP 409") && words.contains("the existing record is shop"), "{words}");
+    // Nobody is there.
+    let nowhere = ["--url", "http://127.0.0.1:1"];
+    let words = shell.run(&[&["payment-services", "delete", unknown][..], &nowhere].concat()).await.refused(1);
+    assert!(words.contains("http://127.0.0.1:1/payment-services/") && words.contains("refused"), "{words}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_command_line_is_said_before_anything_is_sent() {
+    let server = sqlite().start().await;
+    let shell = Shell::of(&server);
+    let id = simulated_adyen(&server, "adyen-ideal").await;
+    for (arguments, expected) in [
+        (["payment-services", "session", &id, "--data", "[1]"].as_slice(), "does not hold a JSON object"),
+        (&["payment-services", "session", &id, "--data", "{"], "does not hold JSON"),
+        (&["payment-services", "session", &id, "--data", ""], "--data"),
+        (&["payment-services", "session", &id, "--data", "@missing.json"], "missing.json can not be read"),
+        (&["payment-services", "session", "7", "--data", "{}"], "invalid value '7'"),
+        (&["payment-services", "list", "--key-file", "missing.pem"], "missing.pem"),
+        (&["payment-services", "list", "--url", "ftp://x"], "ftp://x"),
+        (&["payment-services", "list", "--merchant-account", "a b"], "`a b` can not be a merchant account id"),
+        (&["payment-service-definitions", "get", ".."], "`..` can not be an id"),
+    ] {
+        let words = shell.run(arguments).await.refused(2);
+        assert!(words.contains(expected), "{arguments:?}: {words}");
+    }
+    assert_eq!(server.merchant().get("/payment-service-sessions").await.expect(200)["items"], json!([]));
     server.end().await;
 }
 
 #[tokio::test]
 async fn payment_services_are_made_listed_verified_and_deleted() {
-    let server = sqlite().start().await;
-    let shell = Shell::of(&server);
-    let mut made = Vec::new();
-    for _ in 0..3 {
-        let created = shell.feed(&["payment-services", "create", "--data", "-"], &simulated().to_string()).await.data();
-        made.insert(0, created["id"].as_str().unwrap().to_owned());
-    }
-    let list = shell.run(&["payment-services", "list"]).await.data();
-    assert_eq!(list, server.merchant().get("/payment-services").await.expect(200));
-    assert_eq!(ids(&list), made);
-    let first = shell.run(&["payment-services", "list", "--limit", "2", "--method", "card"]).await.data();
-    let cursor = first["next_cursor"].as_str().unwrap();
-    let second = shell.run(&["payment-services", "list", "--limit", "2", "--method", "card", "--cursor", cursor]).await.data();
-    assert_eq!([ids(&first), ids(&second)].concat(), made);
-    let id = made[0].as_str();
-    assert_eq!(shell.run(&["payment-services", "get", id]).await.data(), list["items"][0]);
+    on_each_engine(async |server| {
+        let shell = Shell::of(server);
+        let mut made = Vec::new();
+        for _ in 0..3 {
+            let created = shell.feed(&["payment-services", "create", "--data", "-"], &simulated().to_string()).await.expect(0);
+            assert!(!created.out.contains("test-key"), "{}", created.out);
+            made.insert(0, created.json()["id"].as_str().unwrap().to_owned());
+        }
+        let list = shell.run(&["payment-services", "list"]).await.data();
+        assert_eq!(list, server.merchant().get("/payment-services").await.expect(200));
+        assert_eq!(ids(&list), made);
+        let first = shell.run(&["payment-services", "list", "--limit", "2", "--method", "card"]).await.data();
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let second = shell.run(&["payment-services", "list", "--limit", "2", "--method", "card", "--cursor", cursor]).await.data();
+        assert_eq!([ids(&first), ids(&second)].concat(), made);
+        let id = made[0].as_str();
+        assert_eq!(shell.run(&["payment-services", "get", id]).await.data(), list["items"][0]);
 
-    let verify = |key: &str| {
-        json!({ "payment_service_definition_id": "adyen-card", "fields": [
+        let verify = |key: &str| {
+            json!({ "payment_service_definition_id": "adyen-card", "fields": [
             { "key": "api_key", "value": key }, { "key": "merchant_account", "value": "Shop" }, { "key": "mode", "value": "simulator" }] })
-        .to_string()
-    };
-    let good = shell.run(&["payment-services", "verify", "--data", &verify("canary-good-key")]).await.expect(0);
-    assert!(good.words.is_empty() && !good.out.contains("canary"), "{} {}", good.out, good.words);
-    let words = shell.run(&["payment-services", "verify", "--data", &verify("invalid-canary-key")]).await.refused(1);
-    assert!(words.contains("HTTP 400") && words.contains("/fields/0") && !words.contains("canary"), "{words}");
+            .to_string()
+        };
+        let good = shell.run(&["payment-services", "verify", "--data", &verify("canary-good-key")]).await.expect(0);
+        assert_eq!((good.out.trim(), good.words.as_str()), ("{}", ""));
+        let words = shell.run(&["payment-services", "verify", "--data", &verify("invalid-canary-key")]).await.refused(1);
+        assert!(words.contains("HTTP 400") && words.contains("body /fields/0: ") && !words.contains("canary"), "{words}");
+        // The fields that a stored service has need not be repeated.
+        let stored = |key: &str| {
+            let fields = json!([{ "key": "api_key", "value": key }]);
+            json!({ "payment_service_definition_id": "adyen-card", "payment_service_id": id, "fields": fields }).to_string()
+        };
+        assert_eq!(shell.run(&["payment-services", "verify", "--data", &stored("good")]).await.data(), json!({}));
+        let words = shell.run(&["payment-services", "verify", "--data", &stored("invalid")]).await.refused(1);
+        assert!(words.contains("body /fields/0: "), "{words}");
 
-    let gone = shell.run(&["payment-services", "delete", id]).await.expect(0);
-    assert_eq!((gone.out.as_str(), gone.words.as_str()), ("", ""));
-    assert_eq!(ids(&shell.run(&["payment-services", "list"]).await.data()), made[1..]);
-    assert_eq!(ids(&shell.run(&["payment-services", "list", "--deleted"]).await.data()), made[..1]);
-    server.end().await;
+        let gone = shell.run(&["payment-services", "delete", id]).await.expect(0);
+        assert_eq!((gone.out.as_str(), gone.words.as_str()), ("", ""));
+        shell.run(&["payment-services", "delete", id]).await.refused(1);
+        assert_eq!(ids(&shell.run(&["payment-services", "list"]).await.data()), made[1..]);
+        assert_eq!(ids(&shell.run(&["payment-services", "list", "--deleted"]).await.data()), made[..1]);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_catalogue_and_the_records_are_the_server_s() {
-    let server = sqlite().start().await;
-    let shell = Shell::of(&server);
-    let get = async |path: &str| server.merchant().get(path).await.expect(200);
-    assert_eq!(shell.run(&["payment-service-definitions", "list"]).await.data(), get("/payment-service-definitions").await);
-    let page = shell.run(&["payment-service-definitions", "list", "--limit", "3"]).await.data();
-    let cursor = page["next_cursor"].as_str().unwrap();
-    let next = shell.run(&["payment-service-definitions", "list", "--limit", "3", "--cursor", cursor]).await.data();
-    assert!(ids(&page).last() < ids(&next).first() && ids(&next).len() == 3);
-    let ideal = shell.run(&["payment-service-definitions", "get", "adyen-ideal"]).await.data();
-    assert_eq!(ideal, get("/payment-service-definitions/adyen-ideal").await);
+    on_each_engine(async |server| {
+        let shell = Shell::of(server);
+        let get = async |path: &str| server.merchant().get(path).await.expect(200);
+        assert_eq!(shell.run(&["payment-service-definitions", "list"]).await.data(), get("/payment-service-definitions").await);
+        let page = shell.run(&["payment-service-definitions", "list", "--limit", "3"]).await.data();
+        assert_eq!(page["limit"], 3);
+        let cursor = page["next_cursor"].as_str().unwrap();
+        let next = shell.run(&["payment-service-definitions", "list", "--limit", "3", "--cursor", cursor]).await.data();
+        assert!(ids(&page).last() < ids(&next).first() && ids(&next).len() == 3);
+        let ideal = shell.run(&["payment-service-definitions", "get", "adyen-ideal"]).await.data();
+        assert_eq!(ideal, get("/payment-service-definitions/adyen-ideal").await);
 
-    shell.run(&["payment-services", "create", "--data", &simulated().to_string()]).await.data();
-    let session = &["payment-service-definitions", "session", "adyen-card", "--data"];
-    let created = shell.run(&[&session[..], &[&adyen_request().to_string()]].concat()).await.data();
-    let declined = shell.run(&[&session[..], &[r#"{"reference":"order-2","x":"simulate:429"}"#]].concat()).await.expect(1).json();
-    assert_eq!(declined["code"], "SERVICE_RATE_LIMIT");
+        shell.run(&["payment-services", "create", "--data", &simulated().to_string()]).await.data();
+        let session = &["payment-service-definitions", "session", "adyen-card", "--data"];
+        let created = shell.run(&[&session[..], &[&adyen_request().to_string()]].concat()).await.data();
+        let data = created["response_body"]["sessionData"].as_str().unwrap();
+        assert!(data.len() > 20, "a pipe gets the answer as it came: {data}");
+        let declined = shell.run(&[&session[..], &[r#"{"reference":"order-2","x":"simulate:429"}"#]].concat()).await.expect(1).json();
+        assert_eq!(declined["code"], "SERVICE_RATE_LIMIT");
 
-    let all = shell.run(&["sessions", "list"]).await.data();
-    assert_eq!(all, get("/payment-service-sessions").await);
-    assert_eq!(all["items"][1]["service_session_id"], created["response_body"]["id"]);
-    let of = async |filter: &[&str]| ids(&shell.run(&[&["sessions", "list"][..], filter].concat()).await.data());
-    let (second, first) = (ids(&all)[0].clone(), ids(&all)[1].clone());
-    let text = |name: &str| all["items"][1][name].as_str().unwrap().to_owned();
-    for filter in [
-        ["--reference", "order-1"],
-        ["--status", "succeeded"],
-        ["--request", &text("request_id")],
-        ["--service-session", &text("service_session_id")],
-        ["--until", &text("created_at")],
-    ] {
-        assert_eq!(of(&filter).await, [first.as_str()], "{filter:?}");
-    }
-    assert_eq!(of(&["--code", "SERVICE_RATE_LIMIT"]).await, [second.as_str()]);
-    for filter in [["--definition", "adyen-card"], ["--payment-service", &text("payment_service_id")], ["--since", &text("created_at")]] {
-        assert_eq!(of(&filter).await, [second.as_str(), &first], "{filter:?}");
-    }
-    assert_eq!(of(&["--definition", "adyen-card", "--status", "failed", "--limit", "1"]).await, [second.as_str()]);
-    assert_eq!(shell.run(&["sessions", "get", &first]).await.data(), all["items"][1]);
-    server.end().await;
+        let all = shell.run(&["sessions", "list"]).await.data();
+        assert_eq!(all, get("/payment-service-sessions").await);
+        assert_eq!(all["items"][1]["service_session_id"], created["response_body"]["id"]);
+        let of = async |filter: &[&str]| ids(&shell.run(&[&["sessions", "list"][..], filter].concat()).await.data());
+        let (second, first) = (ids(&all)[0].clone(), ids(&all)[1].clone());
+        let text = |name: &str| all["items"][1][name].as_str().unwrap().to_owned();
+        for filter in [
+            ["--reference", "order-1"],
+            ["--status", "succeeded"],
+            ["--request", &text("request_id")],
+            ["--service-session", &text("service_session_id")],
+            ["--until", &text("created_at")],
+        ] {
+            assert_eq!(of(&filter).await, [first.as_str()], "{filter:?}");
+        }
+        assert_eq!(of(&["--code", "SERVICE_RATE_LIMIT"]).await, [second.as_str()]);
+        for filter in [["--definition", "adyen-card"], ["--payment-service", &text("payment_service_id")], ["--since", &text("created_at")]]
+        {
+            assert_eq!(of(&filter).await, [second.as_str(), &first], "{filter:?}");
+        }
+        assert_eq!(of(&["--definition", "adyen-card", "--status", "failed", "--limit", "1"]).await, [second.as_str()]);
+        assert_eq!(shell.run(&["sessions", "get", &first]).await.data(), all["items"][1]);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -168,7 +205,8 @@ async fn the_defaults_are_those_of_dev_and_options_win_over_variables() {
         2,
         "options follow the command"
     );
-    shell.run(&["merchant-accounts", "create", "--data", &shop, "--url", &server.base]).await.data();
+    let account = shell.run(&["merchant-accounts", "create", "--data", &shop, "--url", &server.base]).await.data();
+    assert_eq!(account["id"], "shop");
     let found = shell.run(&["merchant-accounts", "list", "--search", "shop", "--url", &server.base]).await.data();
     assert_eq!(ids(&found), ["shop"]);
 
@@ -178,10 +216,20 @@ async fn the_defaults_are_those_of_dev_and_options_win_over_variables() {
         let arguments = of_shop(arguments);
         shell.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
     };
-    let created = run(&["payment-services", "create", "--data", &simulated().to_string()]).await.data();
+    let mut service = simulated();
+    service["fields"][1]["value"] = json!("Shop");
+    let created = run(&["payment-services", "create", "--data", &service.to_string()]).await.data();
     assert_eq!(created["merchant_account_id"], "shop");
+    let id = created["id"].as_str().unwrap();
+    assert_eq!(run(&["payment-services", "get", id]).await.data(), created);
+    shell.run(&["payment-services", "get", id, "--url", &server.base]).await.refused(1);
+    let listed = shell.run(&["payment-services", "--merchant-account", "shop", "list", "--url", &server.base]).await.data();
+    assert_eq!(ids(&listed), [id], "an option of the whole command stands before the verb as well");
     let body = adyen_request().to_string();
-    assert_eq!(run(&["payment-service-definitions", "session", "adyen-card", "--data", &body]).await.data()["status"], "succeeded");
+    let session = run(&["payment-service-definitions", "session", "adyen-card", "--data", &body]).await.data();
+    let answer = &session["response_body"];
+    assert_eq!((&session["status"], &answer["reference"]), (&json!("succeeded"), &json!("order-1")));
+    assert_eq!(answer["merchantAccount"], "Shop", "an account that is named is the one");
     assert_eq!(run(&["sessions", "list"]).await.data()["items"].as_array().map(Vec::len), Some(1));
     let elsewhere = shell.run(&["sessions", "list", "--url", &server.base]).await.data();
     assert_eq!(elsewhere["items"], Value::Array(Vec::new()), "records of one account are not those of another");
