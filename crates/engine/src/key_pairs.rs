@@ -58,8 +58,7 @@ pub async fn create(
         }
     };
     let snapshot = engine.snapshot();
-    let mut problems = unknown_roles(&snapshot, &new.role_ids);
-    problems.extend(unknown_accounts(&snapshot, caller, &new.merchant_account_ids));
+    let mut problems = unknown_references(&snapshot, caller, &new.role_ids, &new.merchant_account_ids);
     let public_key = match public_key {
         Ok(public_key) if problems.is_empty() => public_key,
         Ok(_) => return Err(Refusal::Invalid(problems)),
@@ -109,8 +108,7 @@ pub async fn update(
     let mut pair = visible(&mut tx, caller, id).await?;
     let snapshot = engine.snapshot();
     let (roles, accounts) = (patch.role_ids.value(), patch.merchant_account_ids.value());
-    let mut problems = unknown_roles(&snapshot, roles.as_deref().unwrap_or_default());
-    problems.extend(unknown_accounts(&snapshot, caller, accounts.as_deref().unwrap_or_default()));
+    let problems = unknown_references(&snapshot, caller, roles.as_deref().unwrap_or_default(), accounts.as_deref().unwrap_or_default());
     if !problems.is_empty() {
         return Err(Refusal::Invalid(problems));
     }
@@ -155,21 +153,32 @@ pub async fn list(engine: &Engine, caller: &Caller, page: &PageRequest) -> Resul
     Ok(page.map(|pair| view(&snapshot, pair)))
 }
 
-fn unknown_roles(snapshot: &Snapshot, ids: &[RoleId]) -> Vec<Problem> {
-    let unknown = ids.iter().enumerate().filter(|(_, id)| snapshot.role(**id).is_none());
-    unknown.map(|(index, id)| Problem::body(format!("/role_ids/{index}"), "unknown_reference", format!("there is no role {id}"))).collect()
+/// Says that there is no such role, for whoever reads a body and tells everything that is wrong with it at once. [`create`] and [`update`] decide.
+pub fn unknown_role(engine: &Engine, id: RoleId) -> Option<String> {
+    no_such_role(&engine.snapshot(), id)
 }
 
-/// Accounts that do not exist. To a caller who is bound to some, an account that it can not reach is one and the same whether it exists or not.
-fn unknown_accounts(snapshot: &Snapshot, caller: &Caller, ids: &[MerchantAccountId]) -> Vec<Problem> {
-    if caller.accounts().is_some() {
-        return Vec::new();
-    }
-    let unknown = ids.iter().enumerate().filter(|(_, id)| snapshot.account(id.as_str()).is_none());
-    let problem = |(index, id): (usize, &MerchantAccountId)| {
-        Problem::body(format!("/merchant_account_ids/{index}"), "unknown_reference", format!("there is no merchant account {id}"))
-    };
-    unknown.map(problem).collect()
+/// Says that there is no such account, likewise. To a caller who is bound to some, an account that it can not reach is one and the same whether it exists or not.
+pub fn unknown_account(engine: &Engine, caller: &Caller, id: &MerchantAccountId) -> Option<String> {
+    no_such_account(&engine.snapshot(), caller, id)
+}
+
+fn no_such_role(snapshot: &Snapshot, id: RoleId) -> Option<String> {
+    snapshot.role(id).is_none().then(|| format!("there is no role {id}"))
+}
+
+fn no_such_account(snapshot: &Snapshot, caller: &Caller, id: &MerchantAccountId) -> Option<String> {
+    let unknown = caller.accounts().is_none() && snapshot.account(id.as_str()).is_none();
+    unknown.then(|| format!("there is no merchant account {id}"))
+}
+
+/// Everything that roles and accounts name and that is not there.
+fn unknown_references(snapshot: &Snapshot, caller: &Caller, roles: &[RoleId], accounts: &[MerchantAccountId]) -> Vec<Problem> {
+    let problem = |member, index, message| Problem::body(format!("/{member}/{index}"), "unknown_reference", message);
+    let role = |(index, id): (usize, &RoleId)| Some(problem("role_ids", index, no_such_role(snapshot, *id)?));
+    let account =
+        |(index, id): (usize, &MerchantAccountId)| Some(problem("merchant_account_ids", index, no_such_account(snapshot, caller, id)?));
+    roles.iter().enumerate().filter_map(role).chain(accounts.iter().enumerate().filter_map(account)).collect()
 }
 
 /// Roles must be within what the caller itself may do, accounts within those it may act in; no account means all.

@@ -6,4 +6,4 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod update;
 
-mod account_ids;
+mod members;

@@ -90,6 +90,45 @@ async fn wrong_members_are_named_and_nothing_is_made() {
 }
 
 #[tokio::test]
+async fn what_is_unknown_stands_among_what_can_not_be_read() {
+    on_each_engine(async |server| {
+        let merchant = server.merchant();
+        let unknown = "3f0a8d70-2b6e-4c0e-9a9e-6a0b7a0d8b11";
+        let body = json!({
+            "public_key": "no key", "merchant_account_ids": ["nobody", "default", 7, "no one"], "role_ids": [unknown, "nonsense", role(server, "reporting").await],
+            "algorithm": "RSA", "display_name": "",
+        });
+        let references = [
+            "/role_ids/0 unknown_reference", "/role_ids/1 value_error", "/merchant_account_ids/0 unknown_reference", "/merchant_account_ids/2 type_error",
+            "/merchant_account_ids/3 unknown_reference",
+        ];
+        let expected = [&["/display_name string_too_short", "/algorithm not_supported"], &references[..], &["/public_key value_error"]].concat();
+        assert_eq!(merchant.post("/api-key-pairs", &body).await.problems(400, "bad_request"), expected);
+
+        let path = format!("/api-key-pairs/{}", with_role(server, "reporting", &["default"]).await.1);
+        let mut change = body;
+        change["active"] = json!("yes");
+        let expected = [&["/display_name string_too_short", "/active type_error"], &references[..]].concat();
+        assert_eq!(merchant.put(&path, &change).await.problems(400, "bad_request"), expected);
+        let change = json!({ "role_ids": [unknown], "merchant_account_ids": ["nobody"] });
+        let expected = ["/role_ids/0 unknown_reference", "/merchant_account_ids/0 unknown_reference"];
+        assert_eq!(merchant.put(&path, &change).await.problems(400, "bad_request"), expected);
+        assert_eq!(merchant.get(&path).await.expect(200)["roles"][0]["slug"], "reporting", "nothing was changed");
+
+        // Whether an account exists that it can not reach, a bound key does not learn from a body that is wrong elsewhere.
+        merchant.post("/merchant-accounts", &json!({ "id": "theirs", "display_name": "Theirs" })).await.expect(201);
+        let bound = bound_to(server, &["default"]).await;
+        let caller = server.anonymous().token(bound.token(&["*.read", "*.write"]));
+        for account in ["theirs", "nobody"] {
+            let body = json!({ "display_name": "", "role_ids": [unknown], "merchant_account_ids": [account] });
+            let expected = ["/display_name string_too_short", "/role_ids/0 unknown_reference"];
+            assert_eq!(caller.post("/api-key-pairs", &body).await.problems(400, "bad_request"), expected, "{account}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nobody_hands_out_more_than_they_have() {
     on_each_engine(async |server| {
         let (manager, _) = with_role(server, "system-management-only", &["default"]).await;
