@@ -55,11 +55,14 @@ pub struct MerchantAccountPatch {
 /// A secret member in a partial update.
 pub type SecretPatch = Patch<Secret>;
 
-/// Makes a merchant account. A key pair that is bound to accounts may not, since the new one would lie outside its wall.
+/// Whether a caller may make merchant accounts, whatever they are. A key pair that is bound to accounts may not, since the new one would lie outside its wall.
+pub fn check_may_create(caller: &Caller) -> Result<(), Refusal> {
+    if caller.accounts().is_some() { Err(Refusal::Forbidden) } else { Ok(()) }
+}
+
+/// Makes a merchant account, for a caller that may.
 pub async fn create(engine: &Engine, caller: &Caller, request: &Request, new: NewMerchantAccount) -> Result<MerchantAccount, Refusal> {
-    if caller.accounts().is_some() {
-        return Err(Refusal::Forbidden);
-    }
+    check_may_create(caller)?;
     let now = engine.now();
     let account = MerchantAccount { id: new.id, settings: new.settings, created_at: now, updated_at: now };
     let mut tx = engine.database.write().await?;

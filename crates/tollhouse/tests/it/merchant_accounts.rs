@@ -158,6 +158,14 @@ async fn an_account_that_is_not_there_or_not_ours_is_not_found() {
         assert_eq!((foreign.status, &foreign.text), (404, &unknown.text));
         caller(&["*.write"]).put("/merchant-accounts/theirs", &json!({ "display_name": "Mine" })).await.problems(404, "not_found");
         caller(&["*.write"]).post("/merchant-accounts", &json!({ "id": "new", "display_name": "New" })).await.problems(403, "forbidden");
+        // Rights come before the body, so nothing about the body is told.
+        caller(&["*.write"])
+            .post("/merchant-accounts", &json!({ "id": "not allowed", "display_name": 7 }))
+            .await
+            .problems(403, "forbidden");
+        for body in ["[]", "{", ""] {
+            caller(&["*.write"]).post_text("/merchant-accounts", body).await.problems(403, "forbidden");
+        }
     })
     .await;
 }

@@ -1,12 +1,13 @@
 //! `POST /merchant-accounts`: the caller chooses the id.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use domain::{
     MerchantAccountId, Permission,
     merchant_account::{MerchantAccountSecrets, MerchantAccountSettings},
 };
 use engine::merchant_accounts::{self, NewMerchantAccount};
 use http::Method;
+use http::request::Parts;
 
 use crate::App;
 use crate::error::{self, Answer, Success};
@@ -36,7 +37,20 @@ pub(crate) fn operation() -> Route {
     )
 }
 
-async fn create_merchant_account(State(app): State<App>, instance: Instance, JsonBody(body): JsonBody) -> Answer {
+/// A caller that may make merchant accounts. An extractor, since rights come before the body.
+struct Founder(Instance);
+
+impl FromRequestParts<App> for Founder {
+    type Rejection = error::Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, error::Error> {
+        let instance = Instance::from_request_parts(parts, app).await?;
+        merchant_accounts::check_may_create(&instance.caller)?;
+        Ok(Self(instance))
+    }
+}
+
+async fn create_merchant_account(State(app): State<App>, Founder(instance): Founder, JsonBody(body): JsonBody) -> Answer {
     let new = read(&Reader::of(&body)?)?;
     let account = merchant_accounts::create(&app.engine, &instance.caller, &instance.request, new).await?;
     error::created(&WireMerchantAccount::of(account))
