@@ -34,7 +34,7 @@ let base;
 let token;
 
 before(async () => {
-  const variables = { TOLLHOUSE_EGRESS__ALLOW: "127.0.0.0/8", TOLLHOUSE_EGRESS__ALLOW_HTTP: "true", TOLLHOUSE_OUTBOUND__TIMEOUT_MS: "30000" };
+  const variables = { TOLLHOUSE_EGRESS__ALLOW: "127.0.0.0/8", TOLLHOUSE_EGRESS__ALLOW_HTTP: "true", TOLLHOUSE_OUTBOUND__TIMEOUT_MS: "30000", TOLLHOUSE_LOG: "warn" };
   const started = Object.entries(services).map(async ([id, service]) => {
     service.base = `http://127.0.0.1:${await freePort()}`;
     variables[`TOLLHOUSE_PROVIDERS__${id.toUpperCase()}__BASE_URL`] = service.base;

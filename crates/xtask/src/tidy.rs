@@ -25,9 +25,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// Libraries that live in some crates only.
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
-    ("hyper-rustls", &["connectors"]),
+    ("hyper-rustls", &[]),
     ("reqwest", &["tollhouse-client", "testkit"]),
-    ("axum", &["api", "simulators", "tollhouse"]),
+    ("axum", &["api"]),
     ("hickory-resolver", &["connectors"]),
 ];
 
