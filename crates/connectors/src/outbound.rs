@@ -5,7 +5,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -41,6 +41,9 @@ pub const CALL_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 /// The most bytes of an answer that are read; a session object of any payment service is a hundredth of it.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// How we introduce ourselves where a definition gives no other name: some services turn callers without one away.
+pub const AGENT: HeaderValue = HeaderValue::from_static(concat!("tollhouse/", env!("CARGO_PKG_VERSION")));
 
 /// A request to a payment service, ready but for what belongs to the connection (`host`, framing).
 #[derive(Clone)]

@@ -15,11 +15,8 @@ use crate::caller::Attempt;
 use crate::catalogue::Connector;
 use crate::credentials::{Credentials, Mode};
 use crate::model::{Auth, Call, Template};
-use crate::outbound::{OutgoingRequest, Route};
+use crate::outbound::{AGENT, OutgoingRequest, Route};
 use crate::template_fill::{FillError, Slot, Values, fill};
-
-/// How we introduce ourselves to payment services.
-pub const AGENT: &str = concat!("tollhouse/", env!("CARGO_PKG_VERSION"));
 
 /// The most bytes of a request's header values; no server takes more.
 const HEADERS_BYTES_MAX: usize = 256 * 1024;
@@ -140,7 +137,7 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    headers.insert(USER_AGENT, AGENT);
     if let Some(written) = &written {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
     }

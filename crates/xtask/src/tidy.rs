@@ -37,8 +37,8 @@ const READS_ENVIRONMENT: &[&str] = &["tollhouse", "xtask", "testkit"];
 /// A file that is longer has more than one subject.
 const FILE_LINES_MAX: usize = 800;
 
-/// Places where code asks which database it talks to. Each has a comment; a new one needs a reason and a higher number here.
-const ENGINE_MATCHES_MAX: usize = 12;
+/// Places where code asks which database it talks to. A new one needs a comment and a higher number here, so that somebody nods.
+const ENGINE_FORKS: usize = 13;
 
 /// File names that name nothing.
 const EMPTY_NAMES: &[&str] = &["mod.rs", "utils.rs", "util.rs", "common.rs", "types.rs", "helpers.rs"];
@@ -52,8 +52,12 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let mut wrong = Vec::new();
     imports(root, &mut wrong)?;
     let providers = providers(root)?;
+    let mut forks = 0;
     for file in rust_files(&root.join("crates"))? {
-        source(root, &file, &providers, &mut wrong)?;
+        forks += source(root, &file, &providers, &mut wrong)?;
+    }
+    if forks != ENGINE_FORKS {
+        wrong.push(format!("crates: {forks} places ask which database it is; ENGINE_FORKS says {ENGINE_FORKS}"));
     }
     migrations(root, &mut wrong)?;
     let median = definition_lines_median(root)?;
@@ -91,7 +95,8 @@ fn imports(root: &Path, wrong: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String>) -> Result<()> {
+/// Checks one file; the number of places in it that ask which database it is.
+fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String>) -> Result<usize> {
     let shown = file.strip_prefix(root).unwrap_or(file).display().to_string();
     let krate = shown.split('/').nth(1).unwrap_or_default();
     let source = fs::read_to_string(file)?;
@@ -110,14 +115,15 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
     let is_test_file = ["/tests/", "/testing/", "/examples/"].iter().any(|folder| shown.contains(folder))
         || ["tests.rs", "testing.rs", "fixtures.rs"].contains(&name)
         || name.ends_with("_tests.rs");
-    let product = if is_test_file { "" } else { source.split("#[cfg(test)]").next().unwrap_or_default() };
+    let product = if is_test_file { "" } else { before_tests(&source) };
     for (index, line) in source.lines().enumerate() {
-        for (pattern, what) in
-            [("#[allow(", "write #[expect(.., reason)]"), ("#[ignore", "a test that does not run"), ("todo!(", "unfinished")]
-        {
-            if line.trim_start().starts_with(pattern) || (pattern == "todo!(" && line.contains("todo!(") && krate != "xtask") {
+        for (attribute, what) in [("#[allow(", "write #[expect(.., reason)]"), ("#[ignore", "a test that does not run")] {
+            if line.trim_start().starts_with(attribute) {
                 complain(index + 1, what);
             }
+        }
+        if krate != "xtask" && line.contains("todo!(") {
+            complain(index + 1, "unfinished");
         }
     }
     for (index, line) in product.lines().enumerate() {
@@ -130,13 +136,13 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
             complain(index + 1, "names a payment service: that is data");
         }
     }
-    if krate == "store" {
-        let matches = product.matches("Engine::Sqlite =>").count();
-        if matches > ENGINE_MATCHES_MAX {
-            complain(1, "asks too often which database it talks to");
-        }
-    }
-    Ok(())
+    let asks = |line: &&str| line.contains("=>") && line.trim_start().split("=>").next().is_some_and(|arm| arm.contains("::Sqlite"));
+    Ok(product.lines().filter(asks).count())
+}
+
+/// The part of a file before its module of tests. Other items for tests alone, such as a hook, stand in the midst of the product and are read with it.
+fn before_tests(source: &str) -> &str {
+    source.find("#[cfg(test)]\nmod tests {").and_then(|at| source.get(..at)).unwrap_or(source)
 }
 
 fn migrations(root: &Path, wrong: &mut Vec<String>) -> Result<()> {

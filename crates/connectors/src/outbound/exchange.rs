@@ -13,7 +13,7 @@ use url::Position;
 use super::connect::Body;
 use super::egress::{EgressRefusal, Target, TargetHost};
 use super::pool::{Http1, Lease, Stream};
-use super::{ANSWER_BYTES_MAX, Answer, BodyFailure, CallFailure, OutgoingRequest};
+use super::{AGENT, ANSWER_BYTES_MAX, Answer, BodyFailure, CallFailure, OutgoingRequest};
 
 /// A request that can be put on a connection of either version, more than once.
 pub(super) struct Prepared {
@@ -48,9 +48,6 @@ const OURS: [HeaderName; 11] = [
     HeaderName::from_static("keep-alive"),
 ];
 
-/// Sent where the definition names no other: some services turn callers without a name away.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tollhouse/", env!("CARGO_PKG_VERSION")));
-
 // === impl Prepared ===
 
 impl Prepared {
@@ -59,7 +56,7 @@ impl Prepared {
         for name in &OURS {
             headers.remove(name);
         }
-        headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+        headers.entry(header::USER_AGENT).or_insert(AGENT);
         let path = PathAndQuery::try_from(&request.url[Position::BeforePath..Position::AfterQuery]).map_err(|_| EgressRefusal::Url)?;
         let authority = Authority::try_from(authority(target)).map_err(|_| EgressRefusal::Url)?;
         let scheme = if target.tls { Scheme::HTTPS } else { Scheme::HTTP };
