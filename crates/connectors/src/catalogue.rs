@@ -11,7 +11,7 @@ use include_dir::{Dir, include_dir};
 use url::Url;
 
 use crate::format::{Diagnostic, FILE_BYTES_MAX, parse};
-use crate::model::{Auth, Call, Field, JsonTemplate, Method, Name, Part, Provider, Required, Template, Verify};
+use crate::model::{Call, Field, Method, Name, Part, Provider, Required, Template, Verify};
 
 /// The shipped files, part of the binary.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../definitions");
@@ -312,35 +312,12 @@ fn proved_fields(provider: &Provider) -> BTreeSet<&str> {
         Some(Verify::Token) => token.into_iter().collect(),
         Some(Verify::Call(call)) => std::iter::once(call.as_ref()).chain(token).collect(),
     };
-    for call in calls {
-        collect_auth(call.auth.as_ref().unwrap_or(&provider.auth), &mut fields);
-        call.headers.iter().for_each(|(_, template)| collect(template, &mut fields));
-        call.request.all().into_iter().for_each(|line| collect(&line.path, &mut fields));
-        call.body.default.iter().chain(&call.body.set).for_each(|(_, template)| collect_json(template, &mut fields));
+    for name in calls.into_iter().flat_map(|call| provider.names(call)) {
+        if let Name::Field(key) = name {
+            fields.insert(key.as_str());
+        }
     }
     fields
-}
-
-fn collect_auth<'p>(auth: &'p Auth, fields: &mut BTreeSet<&'p str>) {
-    let basic = auth.basic.iter().flat_map(|(user, password)| [user, password]);
-    let templates = basic.chain(&auth.bearer).chain(auth.headers.iter().map(|(_, template)| template));
-    templates.for_each(|template| collect(template, fields));
-}
-
-fn collect_json<'p>(template: &'p JsonTemplate, fields: &mut BTreeSet<&'p str>) {
-    match template {
-        JsonTemplate::Text(text) => collect(text, fields),
-        JsonTemplate::List(items) => items.iter().for_each(|item| collect_json(item, fields)),
-        JsonTemplate::Object(members) => members.iter().for_each(|(_, member)| collect_json(member, fields)),
-        JsonTemplate::Literal(_) => {}
-    }
-}
-
-fn collect<'p>(template: &'p Template, fields: &mut BTreeSet<&'p str>) {
-    fields.extend(template.0.iter().filter_map(|part| match part {
-        Part::Name(Name::Field(key)) => Some(key.as_str()),
-        Part::Text(_) | Part::Name(_) => None,
-    }));
 }
 
 #[cfg(test)]

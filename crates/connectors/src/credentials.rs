@@ -10,7 +10,7 @@ use domain::definition::FieldFormat;
 
 use crate::catalogue::Connector;
 use crate::format::nearest::nearest;
-use crate::model::{Field, Provider, Required};
+use crate::model::{Field, Provider, Required, TextForm};
 
 /// Key of the field that says which of a provider's hosts is called.
 pub const MODE: &str = "mode";
@@ -232,7 +232,7 @@ fn wrong_value(field: &Field, value: &str, mode: Option<Mode>, rules: &FieldRule
     {
         return Some(("pattern_mismatch", format!("`{key}` does not have the form it must have")));
     }
-    if field.base64 && STANDARD.decode(value.trim()).is_err() {
+    if field.text == TextForm::Base64 && STANDARD.decode(value.trim()).is_err() {
         return Some(("value_error", format!("`{key}` is not base64")));
     }
     wrong_prefix(field, value, mode, rules.environment).or_else(|| wrong_format(field, value))

@@ -42,6 +42,7 @@ impl Sources<'_> {
         let value = match place {
             Place::Request(pointer) => self.request?.at(pointer)?.to_owned(),
             Place::Answer(pointer) => self.answer?.at(pointer)?.to_owned(),
+            Place::AnswerKey(pointer) => self.key_at(pointer)?,
             Place::AnswerHeader(name) => serde_json::Value::from(self.headers?.get(name)?.to_str().ok()?).to_string(),
         };
         (value != "null" && value != "\"\"").then_some(value)
@@ -52,8 +53,15 @@ impl Sources<'_> {
         match place {
             Place::Request(pointer) => self.request.is_some_and(|body| passes_a_list_of_several(body, pointer)),
             Place::Answer(pointer) => self.answer.is_some_and(|body| passes_a_list_of_several(body, pointer)),
-            Place::AnswerHeader(_) => false,
+            Place::AnswerKey(_) | Place::AnswerHeader(_) => false,
         }
+    }
+
+    /// The name of the first member of the object at a pointer of the answer, as a JSON string.
+    fn key_at(&self, pointer: &Pointer) -> Option<String> {
+        let object = self.answer?.at(pointer)?.as_bytes();
+        let first = members(object, root(object)?.start)?.into_iter().next()?;
+        Some(serde_json::Value::from(first.name.as_ref()).to_string())
     }
 }
 
@@ -92,7 +100,11 @@ fn amount(call: &Call, sources: &Sources<'_>, currency: Option<CurrencyCode>) ->
 fn public(call: &Call, places: &[Place]) -> Vec<Place> {
     let is_hidden =
         |pointer: &Pointer| call.private.iter().chain(&call.withhold).any(|hidden| pointer.tokens().starts_with(hidden.tokens()));
-    places.iter().filter(|place| !matches!(place, Place::Answer(pointer) if is_hidden(pointer))).cloned().collect()
+    places
+        .iter()
+        .filter(|place| !matches!(place, Place::Answer(pointer) | Place::AnswerKey(pointer) if is_hidden(pointer)))
+        .cloned()
+        .collect()
 }
 
 /// Text that is short enough and harmless, else nothing. Looked at before it is cut, so that no part of a card number stays.

@@ -10,7 +10,8 @@ use domain::{DefinitionId, JsonObject, Secret};
 use crate::catalogue::Connector;
 use crate::credentials::Credentials;
 use crate::model::{
-    Auth, Body, Call, Choice, Field, Hosts, Method, Name, Part, Place, Provider, Record, RequestLine, Required, Success, Template,
+    AnswerShape, Auth, Body, Call, Choice, Field, Hosts, Method, Name, Part, Place, Provider, Record, RequestLine, Required, Success,
+    Template, TextForm,
 };
 
 /// A provider with one method, text fields of these keys (`secret…` are secret) and the two that every provider has.
@@ -39,8 +40,11 @@ pub(crate) fn provider(keys: &[&str]) -> Provider {
             live: Choice::One(literal("https://live.service.test/v1")),
             suffix: vec![],
         }),
-        auth: Auth::default(),
+        auth: Choice::One(Auth::default()),
+        tls: None,
+        sign: None,
         session: None,
+        second: None,
         verify: None,
         token: None,
         simulator: None,
@@ -61,7 +65,7 @@ fn field(key: &str) -> Field {
         prefix_sandbox: vec![],
         prefix_live: vec![],
         format: FieldFormat::Text,
-        base64: false,
+        text: TextForm::Any,
         renamed_from: None,
     }
 }
@@ -91,10 +95,13 @@ pub(crate) fn credentials(provider: &Provider, values: &[(&str, &str)]) -> Crede
 pub(crate) fn call() -> Call {
     Call {
         request: Choice::One(RequestLine { method: http::Method::POST, path: literal("/sessions") }),
+        hosts: None,
         auth: None,
+        sign: None,
         headers: vec![],
         body: Body::default(),
         success: Success { statuses: vec![200], ..Success::default() },
+        answer: AnswerShape::Whole,
         error_code: vec![],
         idempotency: None,
         private: vec![],

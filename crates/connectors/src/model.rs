@@ -30,9 +30,15 @@ pub struct Provider {
     /// Where it lives; `None` for a provider that is only simulated.
     pub hosts: Option<Hosts>,
     /// How every call proves who asks, unless the call says otherwise.
-    pub auth: Auth,
+    pub auth: Choice<Auth>,
+    /// The client certificate of every call.
+    pub tls: Option<Tls>,
+    /// How every call is signed that names a line of it, unless the call says otherwise.
+    pub sign: Option<Sign>,
     /// Creates a session. Absent: the provider creates none.
     pub session: Option<Call>,
+    /// The second step of creating a session, made when the first was a success.
+    pub second: Option<Call>,
     /// Proves credentials without moving money.
     pub verify: Option<Verify>,
     /// Fetches the token that `{{ token }}` means.
@@ -91,10 +97,22 @@ pub struct Field {
     pub prefix_live: Vec<String>,
     /// The kind of input.
     pub format: FieldFormat,
-    /// The value must be standard base64.
-    pub base64: bool,
+    /// What the text must be.
+    pub text: TextForm,
     /// A former key whose stored values are carried over.
     pub renamed_from: Option<String>,
+}
+
+/// What the value of a text field must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextForm {
+    /// Anything.
+    #[default]
+    Any,
+    /// Standard base64.
+    Base64,
+    /// One or more PEM blocks; a private key is not encrypted.
+    Pem,
 }
 
 /// When a field must have a value.
@@ -166,10 +184,110 @@ pub enum Name {
     MethodCode,
     /// `token`: what the token call answered.
     Token,
+    /// `attempt.id`, `attempt.hex32`, `attempt.upper32`: the id of the session.
+    Attempt(AttemptForm),
+    /// `sign.x`: a line of `[sign]`.
+    Sign(String),
+    /// `first /pointer`: the answer of the session call, for the second one.
+    First(Pointer),
     /// `request /pointer`: the value in the caller's body, as written. Simulators only.
     Request(Pointer),
     /// `sim.uuid`, `sim.text14`, …: made up by the simulator.
     Sim(SimValue),
+}
+
+/// How the id of an attempt is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptForm {
+    /// 36 characters, lower case, with dashes.
+    Id,
+    /// 32 hexadecimal digits, lower case.
+    Hex32,
+    /// 32 hexadecimal digits, upper case.
+    Upper32,
+}
+
+/// How requests are signed.
+#[derive(Clone, Debug)]
+pub enum Sign {
+    /// Named lines, in the order of the file.
+    Lines(Vec<SignLine>),
+    /// A recipe of the server's own, with what the file fills in, by name.
+    Scheme {
+        /// The scheme's name.
+        name: String,
+        /// Its parameters.
+        parameters: BTreeMap<String, Template>,
+    },
+}
+
+/// One line of `[sign]`.
+#[derive(Clone, Debug)]
+pub struct SignLine {
+    /// `sign.<name>`.
+    pub name: String,
+    /// What it is made of.
+    pub parts: Vec<SignPart>,
+    /// Whether it needs the bytes that are sent, directly or by another line; such a line can not go into the body.
+    pub needs_sent: bool,
+}
+
+/// One part of a [`SignLine`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignPart {
+    /// As written.
+    Text(String),
+    /// A value and what is done to it, in order.
+    Value(SignValue, Vec<SignFunction>),
+}
+
+/// What a line of `[sign]` begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignValue {
+    /// A name that calls know too: a field, the method's code, the token, the attempt, or an earlier line.
+    Name(Name),
+    /// `now`; a function for time follows.
+    Now,
+    /// `sent.body`: the bytes of the body.
+    SentBody,
+    /// `sent.host`.
+    SentHost,
+    /// `sent.path`: the path with its query.
+    SentPath,
+    /// `sent /pointer`: a member of the body that is sent.
+    SentMember(Pointer),
+}
+
+/// What may be done to a value in `[sign]`; the list is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignFunction {
+    /// SHA-256: bytes.
+    Sha256,
+    /// HMAC with SHA-256, the key being an earlier line: bytes.
+    HmacSha256(String),
+    /// Standard base64: text.
+    Base64,
+    /// The bytes of standard base64.
+    FromBase64,
+    /// Lower-case hexadecimal: text.
+    Hex,
+    /// `Thu, 26 Nov 2026 10:00:00 GMT` (RFC 9110).
+    HttpDate,
+    /// `2026-11-26T10:00:00.000Z`.
+    Iso8601,
+    /// `20261126100000`, in UTC.
+    Compact,
+}
+
+/// The client certificate of a provider. Each template is one field.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// PEM: the chain, own certificate first.
+    pub certificate: Template,
+    /// PEM: the private key.
+    pub key: Template,
+    /// PEM: the only roots that are trusted; without a value those of the system.
+    pub roots: Option<Template>,
 }
 
 /// What a simulator makes up.
@@ -189,6 +307,8 @@ pub enum SimValue {
     Missing,
     /// `sim.time`: now plus one hour, RFC 3339.
     Time,
+    /// `sim.jwt`: a JSON Web Token that nobody has signed.
+    Jwt,
 }
 
 /// How a call proves who asks.
@@ -216,14 +336,20 @@ pub struct RequestLine {
 pub struct Call {
     /// What is called.
     pub request: Choice<RequestLine>,
+    /// Where it is called, instead of the provider's hosts.
+    pub hosts: Option<Hosts>,
     /// Instead of the provider's.
-    pub auth: Option<Auth>,
+    pub auth: Option<Choice<Auth>>,
+    /// Instead of the provider's.
+    pub sign: Option<Sign>,
     /// Beside those of `auth`.
     pub headers: Vec<(HeaderName, Template)>,
     /// What becomes of the caller's body.
     pub body: Body,
     /// When the service says yes.
     pub success: Success,
+    /// What the caller gets of a success.
+    pub answer: AnswerShape,
     /// The service's own code of a failure: kept in the record, never on the wire.
     pub error_code: Vec<Place>,
     /// How the service recognises a repeated request.
@@ -253,6 +379,25 @@ pub struct Body {
     pub set: Vec<(Pointer, JsonTemplate)>,
     /// Sent instead of the caller's body; for calls that have no caller.
     pub constant: Option<String>,
+}
+
+/// What the caller gets of a success.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AnswerShape {
+    /// The service's own object.
+    #[default]
+    Whole,
+    /// The object at a pointer of it.
+    Pick(Pointer),
+    /// A text, as the only member of an object.
+    TextAs {
+        /// The member's name.
+        member: String,
+        /// The media type that the answer must have.
+        content: String,
+    },
+    /// An object of what stands at these places.
+    Build(Vec<(String, Vec<Place>)>),
 }
 
 /// How a body is written.
@@ -309,6 +454,8 @@ pub enum Place {
     Request(Pointer),
     /// `answer /pointer`: in the service's answer.
     Answer(Pointer),
+    /// `answer key /pointer`: the name of the first member of the object there.
+    AnswerKey(Pointer),
     /// `answer header name`.
     AnswerHeader(HeaderName),
 }
@@ -316,10 +463,21 @@ pub enum Place {
 /// How a payment service recognises a repeated request.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
-    /// The header that carries the attempt's id.
-    pub header: HeaderName,
+    /// Where it stands in the request.
+    pub at: IdempotencyPlace,
     /// How long the service remembers, hours.
     pub hours: u32,
+}
+
+/// Where the id stands that a payment service recognises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdempotencyPlace {
+    /// A header that carries the attempt's id.
+    Header(HeaderName),
+    /// A member of the body that carries the attempt's id where the caller has put nothing there.
+    Body(Pointer),
+    /// The path, which names the attempt.
+    Path,
 }
 
 /// The places of what is kept. Of several places the first that is there counts.
@@ -370,12 +528,25 @@ pub struct Simulator {
     pub example: Choice<String>,
     /// What a success is answered with, the same or one per method: see [`Simulator::answer_of`].
     pub answer: Choice<Template>,
+    /// Headers of a success.
+    pub answer_headers: Vec<(HeaderName, Template)>,
+    /// How the second step is played.
+    pub second: Option<SecondStep>,
     /// What a refusal is answered with, by status; the status of a missing member is the first that is not 401.
     pub refuse: BTreeMap<u16, Template>,
     /// `refuse.credentials`: for a service that refuses credentials in the body of a success status; answered with the first success status, and instead of 401.
     pub refuse_credentials: Option<Template>,
     /// The method that a first run configures a service of.
     pub first_run: Option<String>,
+}
+
+/// How the second step of a session is played.
+#[derive(Clone, Debug)]
+pub struct SecondStep {
+    /// Members that the body of the second step must have.
+    pub requires: Vec<Pointer>,
+    /// What it is answered with.
+    pub answer: Template,
 }
 
 // === impl Choice ===
@@ -401,6 +572,87 @@ impl<T> Choice<T> {
             Self::One(value) => vec![value],
             Self::By { cases, otherwise, .. } => cases.values().chain(otherwise).collect(),
         }
+    }
+}
+
+// === every template of a call ===
+
+impl Provider {
+    /// How a call proves who asks.
+    pub fn auth_of<'a>(&'a self, call: &'a Call) -> &'a Choice<Auth> {
+        call.auth.as_ref().unwrap_or(&self.auth)
+    }
+
+    /// How a call is signed, if any of its templates names a line or a scheme signs everything.
+    pub fn sign_of<'a>(&'a self, call: &'a Call) -> Option<&'a Sign> {
+        let sign = call.sign.as_ref().or(self.sign.as_ref())?;
+        match sign {
+            Sign::Scheme { .. } => Some(sign),
+            Sign::Lines(_) => self.templates(call).into_iter().any(Template::names_sign).then_some(sign),
+        }
+    }
+
+    /// Every template of a call but those of hosts and of `[sign]`: those of all lines where a table picks one.
+    pub fn templates<'a>(&'a self, call: &'a Call) -> Vec<&'a Template> {
+        let mut templates: Vec<&Template> = self.auth_of(call).all().into_iter().flat_map(Auth::templates).collect();
+        templates.extend(call.headers.iter().map(|(_, template)| template));
+        templates.extend(call.request.all().into_iter().map(|line| &line.path));
+        call.body.default.iter().chain(&call.body.set).for_each(|(_, template)| template.collect(&mut templates));
+        templates
+    }
+
+    /// Every name of a call, those of its signature and of the client certificate included.
+    pub fn names<'a>(&'a self, call: &'a Call) -> Vec<&'a Name> {
+        let tls = self.tls.iter().flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.roots.as_ref()]).flatten();
+        let mut names: Vec<&Name> = self.templates(call).into_iter().chain(tls).flat_map(Template::names).collect();
+        match self.sign_of(call) {
+            Some(Sign::Lines(lines)) => names.extend(lines.iter().flat_map(SignLine::names)),
+            Some(Sign::Scheme { parameters, .. }) => names.extend(parameters.values().flat_map(Template::names)),
+            None => {}
+        }
+        names
+    }
+}
+
+impl Auth {
+    /// Every template of it.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
+        let basic = self.basic.iter().flat_map(|(user, password)| [user, password]);
+        basic.chain(&self.bearer).chain(self.headers.iter().map(|(_, template)| template))
+    }
+}
+
+impl JsonTemplate {
+    fn collect<'a>(&'a self, templates: &mut Vec<&'a Template>) {
+        match self {
+            Self::Text(text) => templates.push(text),
+            Self::List(items) => items.iter().for_each(|item| item.collect(templates)),
+            Self::Object(members) => members.iter().for_each(|(_, member)| member.collect(templates)),
+            Self::Literal(_) => {}
+        }
+    }
+}
+
+impl Template {
+    /// The names in it.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Name(name) => Some(name),
+        })
+    }
+
+    fn names_sign(&self) -> bool {
+        self.names().any(|name| matches!(name, Name::Sign(_)))
+    }
+}
+
+impl SignLine {
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        self.parts.iter().filter_map(|part| match part {
+            SignPart::Value(SignValue::Name(name), _) => Some(name),
+            SignPart::Text(_) | SignPart::Value(..) => None,
+        })
     }
 }
 

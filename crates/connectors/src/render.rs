@@ -14,7 +14,7 @@ use crate::body::{self, BodyError};
 use crate::caller::Attempt;
 use crate::catalogue::Connector;
 use crate::credentials::{Credentials, Mode};
-use crate::model::{Auth, Call, Template};
+use crate::model::{Auth, Call, Idempotency, IdempotencyPlace, Template};
 use crate::outbound::{AGENT, OutgoingRequest, Route};
 use crate::template_fill::{FillError, Slot, Values, fill};
 
@@ -142,10 +142,11 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
     }
     // A definition may know better: services with media types of their own name them in `headers`.
-    add_auth(&mut headers, call.auth.as_ref().unwrap_or(&connector.provider.auth), &values)?;
+    let auth = connector.provider.auth_of(call).pick(&method.key, |key| filled.credentials.get(key));
+    add_auth(&mut headers, auth.ok_or(RenderError::Absent("the table of `auth`"))?, &values)?;
     add_headers(&mut headers, &call.headers, &values)?;
-    if let Some(idempotency) = &call.idempotency {
-        headers.insert(idempotency.header.clone(), header_value(&filled.attempt.id.to_string())?);
+    if let Some(Idempotency { at: IdempotencyPlace::Header(name), .. }) = &call.idempotency {
+        headers.insert(name.clone(), header_value(&filled.attempt.id.to_string())?);
     }
     if headers.values().map(HeaderValue::len).sum::<usize>() > HEADERS_BYTES_MAX {
         return Err(RenderError::Value(FillError::TooLong));

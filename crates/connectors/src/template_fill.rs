@@ -74,7 +74,7 @@ impl<'a> Values<'a> {
             Name::Field(key) => Ok(self.credentials.get(key)),
             Name::MethodCode => Ok(self.method.code.as_deref()),
             Name::Token => Ok(self.token.and_then(Secret::expose_str)),
-            Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
+            Name::Attempt(_) | Name::Sign(_) | Name::First(_) | Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
         }
     }
 }

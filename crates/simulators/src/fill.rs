@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectors::model::{Name, Part, SimValue, Template};
 use domain::json::Pointer;
 use serde_json::Value;
@@ -52,7 +54,7 @@ impl Maker {
             Part::Name(Name::Request(pointer)) => scene.request.pointer(&pointer.to_string()).map_or("null".to_owned(), Value::to_string),
             Part::Name(Name::Sim(value)) => self.made_up(*value, scene),
             Part::Name(Name::MethodCode) => scene.method_code.unwrap_or_default().to_owned(),
-            Part::Name(Name::Field(_) | Name::Token) => String::new(),
+            Part::Name(Name::Field(_) | Name::Token | Name::Attempt(_) | Name::Sign(_) | Name::First(_)) => String::new(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Maker {
             SimValue::Page => format!("http://{}/page/{}", self.address, pick(HEX, 16)),
             SimValue::Missing => scene.missing.map(|pointer| pointer.tokens().join(".")).unwrap_or_else(|| "simulated".to_owned()),
             SimValue::Time => in_one_hour(),
+            SimValue::Jwt => jwt(),
         }
     }
 }
@@ -77,6 +80,13 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).expect("the operating system has randomness");
     bytes
+}
+
+/// Three parts as RFC 7519 has them; the last is no signature of anybody's.
+fn jwt() -> String {
+    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let signature = URL_SAFE_NO_PAD.encode(random::<32>());
+    format!("{}.{}.{signature}", part(r#"{"alg":"none","typ":"JWT"}"#), part(&format!(r#"{{"jti":"{}"}}"#, pick(HEX, 16))))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a simulated service has a clock of its own, like a real one")]

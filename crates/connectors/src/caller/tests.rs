@@ -9,7 +9,9 @@ use url::Url;
 use super::token_call::read;
 use super::*;
 use crate::fixtures::{call, connector, credentials, in_answer, in_request, literal, named, object, pointer, provider};
-use crate::model::{Auth, Body, Choice, Encoding, Idempotency, JsonTemplate, Name, Part, Provider, RequestLine, Template};
+use crate::model::{
+    Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Template,
+};
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(1_700_000_000_000_000) };
@@ -18,13 +20,13 @@ const STORED: &[(&str, &str)] = &[("id", "client"), ("secret", "a-stored-secret"
 /// A provider like most: JSON, one header, one injection, an idempotency key.
 fn plain() -> Provider {
     let mut plain = provider(&["id", "secret", "account", "prefix"]);
-    plain.auth.headers = vec![(http::HeaderName::from_static("x-api-key"), named("secret"))];
+    plain.auth = Choice::One(Auth { headers: vec![(http::HeaderName::from_static("x-api-key"), named("secret"))], ..Auth::default() });
     let mut session = call();
     session.body.set = vec![(pointer("/account"), JsonTemplate::Text(named("account")))];
     session.record.reference = vec![in_request("/reference")];
     session.record.service_id = vec![in_answer("/id")];
     session.error_code = vec![in_answer("/code")];
-    session.idempotency = Some(Idempotency { header: http::HeaderName::from_static("idempotency-key"), hours: 24 });
+    session.idempotency = Some(Idempotency { at: IdempotencyPlace::Header(http::HeaderName::from_static("idempotency-key")), hours: 24 });
     plain.session = Some(session);
     let mut verify = call();
     verify.request = Choice::One(RequestLine { method: http::Method::GET, path: literal("/verify") });
@@ -35,10 +37,10 @@ fn plain() -> Provider {
 /// The same behind a token.
 fn with_token() -> Provider {
     let mut provider = plain();
-    provider.auth = Auth { bearer: Some(Template(vec![Part::Name(Name::Token)])), ..Auth::default() };
+    provider.auth = Choice::One(Auth { bearer: Some(Template(vec![Part::Name(Name::Token)])), ..Auth::default() });
     let mut call = call();
     call.request = Choice::One(RequestLine { method: http::Method::POST, path: literal("/token") });
-    call.auth = Some(Auth { basic: Some((named("id"), named("secret"))), ..Auth::default() });
+    call.auth = Some(Choice::One(Auth { basic: Some((named("id"), named("secret"))), ..Auth::default() }));
     let grant = (pointer("/grant_type"), JsonTemplate::Text(literal("client_credentials")));
     call.body = Body { encoding: Encoding::Form, set: vec![grant], ..Body::default() };
     provider.token = Some(TokenCall { call, token: vec![in_answer("/access_token")], expires: vec![in_answer("/expires_in")] });

@@ -10,7 +10,7 @@ use super::{Access, code_of, counted, log_failure, resend};
 use crate::classify;
 use crate::facts::Sources;
 use crate::mask::Mask;
-use crate::model::{Auth, Call, JsonTemplate, Name, Part, Place, Template, TokenCall};
+use crate::model::{Call, Name, Place, TokenCall};
 use crate::outbound::{Answer, Exchange, Outbound, OutgoingRequest, Route};
 use crate::tokens::{Fetched, TokenFailure};
 
@@ -75,28 +75,7 @@ fn lifetime(sources: &Sources<'_>, places: &[Place], now: Timestamp) -> Option<D
     }
 }
 
-/// Whether a call names the token anywhere.
+/// Whether a call names the token.
 pub(super) fn is_needed(access: &Access, call: &Call) -> bool {
-    let auth = call.auth.as_ref().unwrap_or(&access.connector.provider.auth);
-    let in_path = call.request.all().into_iter().any(|line| names_token(&line.path));
-    let in_body = call.body.default.iter().chain(&call.body.set).any(|(_, template)| json_names_token(template));
-    in_path || in_body || auth_names_token(auth) || call.headers.iter().any(|(_, template)| names_token(template))
-}
-
-fn auth_names_token(auth: &Auth) -> bool {
-    let basic = auth.basic.iter().flat_map(|(user, password)| [user, password]);
-    basic.chain(&auth.bearer).chain(auth.headers.iter().map(|(_, template)| template)).any(names_token)
-}
-
-fn json_names_token(template: &JsonTemplate) -> bool {
-    match template {
-        JsonTemplate::Text(text) => names_token(text),
-        JsonTemplate::List(items) => items.iter().any(json_names_token),
-        JsonTemplate::Object(members) => members.iter().any(|(_, member)| json_names_token(member)),
-        JsonTemplate::Literal(_) => false,
-    }
-}
-
-fn names_token(template: &Template) -> bool {
-    template.0.iter().any(|part| matches!(part, Part::Name(Name::Token)))
+    access.connector.provider.names(call).contains(&&Name::Token)
 }

@@ -9,7 +9,10 @@ use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, line_template};
 use super::{auth, call_body, success};
-use crate::model::{Auth, Call, Idempotency, Name, Part, Place, Record, RequestLine, Success, Template, TokenCall, Verify};
+use crate::model::{
+    AnswerShape, Auth, Call, Choice, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Success, Template, TokenCall,
+    Verify,
+};
 
 /// Which call is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +65,7 @@ pub(super) fn verify(node: &Node<'_>, cx: &Context<'_>) -> Option<Verify> {
     Some(Verify::Call(Box::new(call)))
 }
 
-pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Auth) -> Option<TokenCall> {
+pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Choice<Auth>) -> Option<TokenCall> {
     let table = node.table()?;
     let (mut call, _) = common(&table, cx, Kind::Token)?;
     call.success = match table.get("success") {
@@ -71,9 +74,8 @@ pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Auth) -> Optio
     };
     let token = table.require("token").map(|node| plain_places(&node, cx)).unwrap_or_default();
     let expires = table.get("expires").map(|node| plain_places(&node, cx)).unwrap_or_default();
-    let templates = provider.basic.iter().flat_map(|(user, password)| [user, password]).chain(&provider.bearer);
-    let mut templates = templates.chain(provider.headers.iter().map(|(_, value)| value));
-    if call.auth.is_none() && templates.any(|template| template.0.contains(&Part::Name(Name::Token))) {
+    let mut names = provider.all().into_iter().flat_map(Auth::templates).flat_map(Template::names);
+    if call.auth.is_none() && names.any(|name| *name == Name::Token) {
         table.wrong("the token call needs an `auth` of its own: that of the file uses the token it fetches");
     }
     table.finish();
@@ -88,10 +90,13 @@ fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Call, Vec<
     let (body, finished) = table.get("body").and_then(|node| call_body::read(&node, cx, kind)).unwrap_or_default();
     let call = Call {
         request: request?,
-        auth,
+        hosts: None,
+        auth: auth.map(Choice::One),
+        sign: None,
         headers,
         body,
         success: Success::default(),
+        answer: AnswerShape::Whole,
         error_code: Vec::new(),
         idempotency: None,
         private: Vec::new(),
@@ -153,7 +158,7 @@ fn idempotency(node: &Node<'_>, cx: &Context<'_>, call: &Call) -> Option<Idempot
     });
     let hours = table.require("hours").and_then(|node| node.whole(1..=8760));
     table.finish();
-    Some(Idempotency { header: header?, hours: hours? })
+    Some(Idempotency { at: IdempotencyPlace::Header(header?), hours: hours? })
 }
 
 type Asked = Vec<(usize, Pointer)>;
@@ -164,7 +169,7 @@ fn record(node: &Node<'_>, cx: &Context<'_>) -> Option<(Record, Asked)> {
     let mut keep = |found: Vec<(usize, Place)>| {
         asked.extend(found.iter().filter_map(|(at, place)| match place {
             Place::Request(pointer) => Some((*at, pointer.clone())),
-            Place::Answer(_) | Place::AnswerHeader(_) => None,
+            Place::Answer(_) | Place::AnswerKey(_) | Place::AnswerHeader(_) => None,
         }));
         found.into_iter().map(|(_, place)| place).collect::<Vec<_>>()
     };

@@ -5,7 +5,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::reader::{Node, Table, shown};
 use crate::credentials::{MODE, Mode, TIMEOUT_MS};
-use crate::model::{Field, Required};
+use crate::model::{Field, Required, TextForm};
 
 /// Most fields of one file: a form that nobody would fill in.
 const FIELDS_MAX: usize = 30;
@@ -46,7 +46,7 @@ fn plain(key: &str, label: &str, format: FieldFormat) -> Field {
         prefix_sandbox: Vec::new(),
         prefix_live: Vec::new(),
         format,
-        base64: false,
+        text: TextForm::Any,
         renamed_from: None,
     }
 }
@@ -70,10 +70,10 @@ fn field(entry: &Node<'_>) -> Option<Field> {
     }
     let pattern = table.get("pattern").and_then(|node| pattern(&node));
     let (prefix_sandbox, prefix_live) = table.get("prefix").map(|node| prefixes(&node)).unwrap_or_default();
-    let (format, base64) = table.get("format").map_or((FieldFormat::Text, false), |node| format(&node));
+    let (format, text) = table.get("format").map_or((FieldFormat::Text, TextForm::Any), |node| format(&node));
     let renamed_from = table.get("renamed_from").and_then(|node| node.line(50)).map(str::to_owned);
     let mut field =
-        Field { secret, find, required, choices, pattern, prefix_sandbox, prefix_live, base64, renamed_from, ..plain(key, &label, format) };
+        Field { secret, find, required, choices, pattern, prefix_sandbox, prefix_live, text, renamed_from, ..plain(key, &label, format) };
     if let Some(node) = table.get("default") {
         field.default = default(&node, &field);
     }
@@ -139,12 +139,13 @@ fn prefixes(node: &Node<'_>) -> (Vec<String>, Vec<String>) {
     (sandbox, live)
 }
 
-fn format(node: &Node<'_>) -> (FieldFormat, bool) {
+fn format(node: &Node<'_>) -> (FieldFormat, TextForm) {
     let mut words: Vec<&str> = FieldFormat::ALL.iter().map(|format| format.as_str()).collect();
-    words.push("base64");
+    words.extend(["base64", "pem"]);
     match node.word(&words) {
-        Some("base64") => (FieldFormat::Text, true),
-        word => (word.and_then(FieldFormat::parse).unwrap_or(FieldFormat::Text), false),
+        Some("base64") => (FieldFormat::Text, TextForm::Base64),
+        Some("pem") => (FieldFormat::Multiline, TextForm::Pem),
+        word => (word.and_then(FieldFormat::parse).unwrap_or(FieldFormat::Text), TextForm::Any),
     }
 }
 

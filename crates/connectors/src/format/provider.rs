@@ -4,7 +4,7 @@ use super::call::{self, Kind};
 use super::reader::{Table, shown};
 use super::report::Report;
 use super::{auth, fields, hosts, methods, simulator};
-use crate::model::{Auth, Field, Method, Provider};
+use crate::model::{Auth, Choice, Field, Method, Provider};
 
 /// The one version of the format.
 const FORMAT: u32 = 1;
@@ -48,6 +48,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let cx = Context { report, fields: fields::with_implicit(fields), methods, has_token };
     let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
     let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or_default();
+    let auth = Choice::One(auth);
     let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
     let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref()));
     check_whole(&root, &cx, simulator_only, has_session);
@@ -55,7 +56,25 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let Calls { session, verify, token } = calls;
     let session = session.map(|session| session.call);
     let Context { fields, methods, .. } = cx;
-    Some(Provider { id, name, docs, checked, simulator_only, methods, fields, hosts, auth, session, verify, token, simulator, hash })
+    Some(Provider {
+        id,
+        name,
+        docs,
+        checked,
+        simulator_only,
+        methods,
+        fields,
+        hosts,
+        auth,
+        tls: None,
+        sign: None,
+        session,
+        second: None,
+        verify,
+        token,
+        simulator,
+        hash,
+    })
 }
 
 /// The calls of a file.
@@ -66,7 +85,7 @@ struct Calls {
     token: Option<crate::model::TokenCall>,
 }
 
-fn read_calls(calls: Table<'_>, cx: &Context<'_>, auth: &Auth) -> Calls {
+fn read_calls(calls: Table<'_>, cx: &Context<'_>, auth: &Choice<Auth>) -> Calls {
     let session = calls.get("session").and_then(|node| call::session(&node, cx));
     let verify = calls.get("verify").and_then(|node| call::verify(&node, cx));
     let token = calls.get("token").and_then(|node| call::token(&node, cx, auth));

@@ -58,6 +58,8 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
         requires: map(requires, |pointers| pointers.into_iter().map(|(_, pointer)| pointer).collect()),
         example: map(examples, |(node, _)| node.text().unwrap_or_default().to_owned()),
         answer: map(answers, |(_, template)| template),
+        answer_headers: Vec::new(),
+        second: None,
         refuse,
         refuse_credentials,
         first_run,

@@ -31,7 +31,7 @@ fn header<'a>(request: &'a OutgoingRequest, name: &str) -> Option<&'a str> {
 #[test]
 fn a_plain_call_carries_the_callers_bytes_and_nothing_of_us_but_our_name() {
     let mut call = call();
-    call.idempotency = Some(Idempotency { header: HeaderName::from_static("idempotency-key"), hours: 24 });
+    call.idempotency = Some(Idempotency { at: IdempotencyPlace::Header(HeaderName::from_static("idempotency-key")), hours: 24 });
     let request = rendered(provider(&[]), &call, &[], " {\"a\":1.0}").unwrap();
     assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://sandbox.service.test/v1/sessions"));
     assert_eq!(request.body, " {\"a\":1.0}");
@@ -51,12 +51,15 @@ fn a_plain_call_carries_the_callers_bytes_and_nothing_of_us_but_our_name() {
 #[test]
 fn credentials_go_into_headers_and_are_marked_sensitive() {
     let mut provider = provider(&["user", "secret", "optional"]);
-    provider.auth.basic = Some((named("user"), named("secret")));
-    provider.auth.headers = vec![
-        (HeaderName::from_static("x-key"), named("secret")),
-        (HeaderName::from_static("x-optional"), named("optional")),
-        (HeaderName::from_static("content-type"), literal("application/vnd.service+json")),
-    ];
+    provider.auth = Choice::One(Auth {
+        basic: Some((named("user"), named("secret"))),
+        bearer: None,
+        headers: vec![
+            (HeaderName::from_static("x-key"), named("secret")),
+            (HeaderName::from_static("x-optional"), named("optional")),
+            (HeaderName::from_static("content-type"), literal("application/vnd.service+json")),
+        ],
+    });
     let values = [("user", "Aladdin"), ("secret", "open sesame")];
     let request = rendered(provider.clone(), &call(), &values, "{}").unwrap();
     assert_eq!(header(&request, "authorization"), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
@@ -66,7 +69,7 @@ fn credentials_go_into_headers_and_are_marked_sensitive() {
     assert!(!format!("{request:?}").contains("sesame"));
 
     let mut own = call();
-    own.auth = Some(Auth { bearer: Some(Template(vec![Part::Name(Name::Token)])), ..Auth::default() });
+    own.auth = Some(Choice::One(Auth { bearer: Some(Template(vec![Part::Name(Name::Token)])), ..Auth::default() }));
     let request = rendered(provider.clone(), &own, &values, "{}").unwrap();
     assert_eq!((header(&request, "authorization"), header(&request, "x-key")), (Some("Bearer t0ken"), None));
 
@@ -212,7 +215,7 @@ proptest! {
     #[test]
     fn no_values_make_a_call_leave_its_base(value in ".{0,30}") {
         let mut provider = provider(&["id"]);
-        provider.auth.headers = vec![(HeaderName::from_static("x-id"), named("id"))];
+        provider.auth = Choice::One(Auth { headers: vec![(HeaderName::from_static("x-id"), named("id"))], ..Auth::default() });
         let mut call = call();
         let path = Template(vec![Part::Text("/a/".into()), Part::Name(Name::Field("id".into())), Part::Text("/b".into())]);
         call.request = Choice::One(RequestLine { method: http::Method::POST, path });

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::catalogue::Connector;
 use connectors::credentials::{FieldRules, MODE, Mode, TIMEOUT_MS, check};
-use connectors::model::{Field, Required};
+use connectors::model::{Field, Required, TextForm};
 
 /// What is tried where a field has a pattern. The first that matches is taken.
 const TRIES: &[&str] = &[
@@ -44,7 +44,7 @@ fn value(field: &Field) -> String {
     let fallback = format!("{prefix}simulated");
     match &field.pattern {
         Some(pattern) => tries.find(|text| pattern.is_match(text)).unwrap_or(fallback),
-        None if field.base64 => STANDARD.encode("simulated"),
+        None if field.text == TextForm::Base64 => STANDARD.encode("simulated"),
         None => fallback,
     }
 }
