@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::definition::{Definition, DefinitionField};
-use include_dir::{Dir, include_dir};
 use url::Url;
 
 use crate::format::{Diagnostic, FILE_BYTES_MAX, parse};
 use crate::model::{Call, Field, Method, Name, Part, Provider, Required, Template, Verify};
 
-/// The shipped files, part of the binary.
-static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../definitions");
+/// Name and text of the shipped files, part of the binary: see `build.rs`.
+const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
 /// Most files that are read from one directory of the operator.
 const FILES_MAX: usize = 1000;
@@ -202,8 +201,8 @@ impl Found {
 fn shipped() -> Result<Vec<Found>, Vec<Diagnostic>> {
     let mut found = Vec::new();
     let mut failed = Vec::new();
-    for file in SHIPPED.files().filter(|file| file.path().extension().is_some_and(|end| end == "toml")) {
-        match parse(file.contents_utf8().unwrap_or_default(), &file.path().display().to_string()) {
+    for (name, text) in SHIPPED {
+        match parse(text, name) {
             Ok(provider) => found.push(Found { path: None, provider: Arc::new(provider) }),
             Err(diagnostics) => failed.extend(diagnostics),
         }
