@@ -1,7 +1,7 @@
 //! One request to a simulated payment service and its answer, pure but for made-up ids.
 
 use bytes::Bytes;
-use connectors::model::{Call, Place, Provider, RequestLine, Simulator, Verify};
+use connectors::model::{Call, Place, Provider, RequestLine, Simulator, Template, Verify};
 use domain::json::Pointer;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Map, Value};
@@ -126,8 +126,12 @@ impl Scenario<'_> {
 
     /// The refusal that the service gives a wrong request: its first status that does not mean wrong credentials.
     fn decline(&self, missing: Option<&Pointer>) -> Played {
-        let status = self.simulator.refuse.keys().copied().find(|status| *status != 401).unwrap_or(400);
+        let status = self.first_refusal().map_or(400, |(status, _)| *status);
         self.refuse(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), missing)
+    }
+
+    fn first_refusal(&self) -> Option<(&u16, &Template)> {
+        self.simulator.refuse.iter().find(|(status, _)| **status != 401)
     }
 
     fn refuse_credentials(&self) -> Played {
@@ -137,8 +141,10 @@ impl Scenario<'_> {
         }
     }
 
+    /// A status that the file says nothing about gets the shape of the first refusal: a client of the service reads its errors by their shape.
     fn refuse(&self, status: StatusCode, missing: Option<&Pointer>) -> Played {
-        let body = self.simulator.refuse.get(&status.as_u16()).map(|template| self.maker.fill(template, self.scene(missing)));
+        let template = self.simulator.refuse.get(&status.as_u16()).or_else(|| self.first_refusal().map(|(_, template)| template));
+        let body = template.map(|template| self.maker.fill(template, self.scene(missing)));
         answer(status, body.unwrap_or_else(|| format!(r#"{{"simulator":"{}"}}"#, status.as_u16())))
     }
 
