@@ -32,7 +32,10 @@ if ! cmp -s "$here/requirements.txt" "$venv/.installed-from" 2>/dev/null; then
 fi
 
 echo "== server"
-"$binary" dev --ephemeral --listen 127.0.0.1:0 --ready-file "$work/ready" >"$work/out" 2>"$work/log" &
+# The simulators choose a free port of their own by default; the payment services' own clients must know it.
+port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+TOLLHOUSE_SIMULATORS=http://127.0.0.1:$port/sim
+TOLLHOUSE_SIMULATORS__LISTEN=127.0.0.1:$port "$binary" dev --ephemeral --listen 127.0.0.1:0 --ready-file "$work/ready" >"$work/out" 2>"$work/log" &
 server=$!
 for _ in $(seq 300); do
   [ -s "$work/ready" ] && grep -q '^Key file' "$work/out" && break
@@ -50,7 +53,7 @@ if ! [ -s "$work/ready" ]; then
 fi
 TOLLHOUSE_URL=$(cat "$work/ready")
 TOLLHOUSE_KEY_FILE=$(sed -n 's/^Key file *//p' "$work/out")
-export TOLLHOUSE_URL TOLLHOUSE_KEY_FILE
+export TOLLHOUSE_URL TOLLHOUSE_KEY_FILE TOLLHOUSE_SIMULATORS
 echo "$TOLLHOUSE_URL"
 
 # Both suites run, whatever the first one says.

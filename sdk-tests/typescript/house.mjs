@@ -7,6 +7,8 @@ import { readFileSync } from "node:fs";
 import { Gr4vy, getToken, withToken } from "@gr4vy/sdk";
 
 export const serverURL = variable("TOLLHOUSE_URL");
+/** Where payment services are simulated; each is one segment below. */
+export const simulators = variable("TOLLHOUSE_SIMULATORS");
 export const privateKey = readFileSync(variable("TOLLHOUSE_KEY_FILE"), "utf8");
 
 /** The five payment services with bodies that work and bodies that do not, shared with the Python tests. */
