@@ -149,7 +149,7 @@ fn protected(rules: &Body) -> Vec<Protected> {
 }
 
 /// A value at a pointer, missing parents made. `None`: a parent is there and no object.
-fn put(bytes: Vec<u8>, pointer: &Pointer, json: &str, overwrites: bool) -> Option<Vec<u8>> {
+pub(crate) fn put(bytes: Vec<u8>, pointer: &Pointer, json: &str, overwrites: bool) -> Option<Vec<u8>> {
     let mut at = root(&bytes)?.start;
     let tokens = pointer.tokens();
     let mut place = None;

@@ -16,5 +16,6 @@ pub mod mask;
 pub mod model;
 pub mod outbound;
 pub mod render;
+pub mod scheme;
 pub mod template_fill;
 pub mod tokens;
