@@ -18,7 +18,7 @@ const shop = "https://shop.example";
 const services = {
   adyen: { fields: { api_key: "k", merchant_account: "M" }, calls: [{ definition: "adyen-card" }] },
   affirm: { fields: { public_api_key: "p", private_api_key: "k" }, calls: [{ definition: "affirm-affirm" }] },
-  afterpay: { fields: { merchant_id: "m", secret_key: "k" }, calls: [{ definition: "afterpay-afterpay" }] },
+  afterpay: { fields: { merchant_id: "m", secret_key: "k", shop_url: shop }, calls: [{ definition: "afterpay-afterpay" }] },
   airwallex: { fields: { client_id: "c", api_key: "k" }, calls: [{ definition: "airwallex-card", bad: null }] },
   "amazon-pay": {
     fields: { public_key_id: "SANDBOX-K", private_key: rsaKey(), store_id: "amzn1.application-oa2-client.1", region: "eu" },
