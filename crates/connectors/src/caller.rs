@@ -14,8 +14,8 @@ use crate::classify::{self, classify};
 use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
 use crate::facts::{self, Sources};
 use crate::mask::Mask;
-use crate::model::{Call, TokenCall, Verify};
-use crate::outbound::{CallFailure, Exchange, Outbound, OutgoingRequest, Resend, Route};
+use crate::model::{Call, Template, TokenCall, Verify};
+use crate::outbound::{CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route};
 use crate::render::{Base, Filled, RenderError, render};
 use crate::template_fill::Values;
 use crate::tokens::{Got, TokenFailure, TokenKey, Tokens};
@@ -75,6 +75,7 @@ struct Trip<'a> {
     attempt: &'a Attempt,
     body: Option<&'a JsonObject>,
     deadline: Instant,
+    identity: Option<Arc<Identity>>,
     spent: Option<Duration>,
 }
 
@@ -121,7 +122,7 @@ impl Caller {
             // The engine asks first whether the definition creates sessions.
             return failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, RecordedFacts::default());
         };
-        let mut trip = Trip { access, call, attempt, body: Some(body), deadline: self.deadline(access), spent: None };
+        let mut trip = Trip { access, call, attempt, body: Some(body), deadline: self.deadline(access), identity: None, spent: None };
         let end = self.run(&mut trip, TokenSource::Shared).await;
         let mut outcome = concluded(access, call, body, end);
         outcome.service_duration_ms = trip.spent.map(|spent| i64::try_from(spent.as_millis()).unwrap_or(i64::MAX));
@@ -133,7 +134,7 @@ impl Caller {
         let provider = &access.connector.provider;
         match (&provider.verify, &provider.token) {
             (Some(Verify::Call(call)), _) => {
-                let mut trip = Trip { access, call, attempt, body: None, deadline: self.deadline(access), spent: None };
+                let mut trip = Trip { access, call, attempt, body: None, deadline: self.deadline(access), identity: None, spent: None };
                 match self.run(&mut trip, TokenSource::Fresh).await {
                     End::Called(Exchange { result: Ok(answer), .. }, _) => classify::verified(call, &answer),
                     End::Called(..) => Verification::NoAnswer,
@@ -169,6 +170,10 @@ impl Caller {
     async fn run(&self, trip: &mut Trip<'_>, source: TokenSource) -> End {
         let base = match self.places.base(&trip.access.connector, &trip.access.credentials) {
             Ok(base) => base,
+            Err(error) => return End::NotRendered(error),
+        };
+        trip.identity = match self.identity(trip.access, base.route) {
+            Ok(identity) => identity,
             Err(error) => return End::NotRendered(error),
         };
         let Some(token_call) = trip.access.connector.provider.token.as_ref().filter(|_| token_call::is_needed(trip.access, trip.call))
@@ -235,7 +240,20 @@ impl Caller {
     fn token_request(&self, access: &Access, attempt: &Attempt, token: &TokenCall) -> Result<(OutgoingRequest, Base), RenderError> {
         let base = self.places.base(&access.connector, &access.credentials)?;
         let filled = Filled { credentials: &access.credentials, token: None, attempt, body: None };
-        Ok((render(&access.connector, &token.call, &filled, &base)?, base))
+        let mut request = render(&access.connector, &token.call, &filled, &base)?;
+        request.identity = self.identity(access, base.route)?;
+        Ok((request, base))
+    }
+
+    /// The client certificate of a service whose definition has one; `None` where its fields are empty, and in the simulator, which knows nobody.
+    fn identity(&self, access: &Access, route: Route) -> Result<Option<Arc<Identity>>, RenderError> {
+        let Some(tls) = access.connector.provider.tls.as_ref().filter(|_| route != Route::Simulator) else { return Ok(None) };
+        let value = |template: &Template| template.only_field().and_then(|key| access.credentials.get(key));
+        let pem = IdentityPem { certificate: value(&tls.certificate), key: value(&tls.key), roots: tls.roots.as_ref().and_then(value) };
+        if pem.certificate.or(pem.key).or(pem.roots).is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.outbound.identity(&pem)?))
     }
 }
 
@@ -253,7 +271,9 @@ enum TokenSource {
 impl Trip<'_> {
     fn render(&self, base: &Base, token: Option<&Secret>) -> Result<OutgoingRequest, RenderError> {
         let filled = Filled { credentials: &self.access.credentials, token, attempt: self.attempt, body: self.body };
-        render(&self.access.connector, self.call, &filled, base)
+        let mut request = render(&self.access.connector, self.call, &filled, base)?;
+        request.identity.clone_from(&self.identity);
+        Ok(request)
     }
 
     fn spend(&mut self, time: Duration) {
@@ -354,7 +374,7 @@ fn verified_by_token(failure: &TokenFailure) -> Verification {
 /// Values that can not be sent are wrong values; everything else is not theirs to answer for.
 fn not_sent(error: &RenderError) -> Verification {
     match error {
-        RenderError::Value(_) | RenderError::Absent(_) | RenderError::Suffix => Verification::Refused,
+        RenderError::Value(_) | RenderError::Absent(_) | RenderError::Identity(_) | RenderError::Suffix => Verification::Refused,
         RenderError::Body(_)
         | RenderError::Definition(_)
         | RenderError::NoSimulator

@@ -12,6 +12,8 @@ use crate::catalogue::Connector;
 use crate::format::nearest::nearest;
 use crate::model::{Field, Provider, Required, TextForm};
 
+mod pem_values;
+
 /// Key of the field that says which of a provider's hosts is called.
 pub const MODE: &str = "mode";
 /// Key of the field that overrides the time limit of a call.
@@ -168,7 +170,7 @@ pub fn check(connector: &Connector, values: &[(String, String)], rules: &FieldRu
             }
             Some(_) if value.is_empty() => None,
             Some(_) if key == MODE => wrong_mode(provider, mode, rules),
-            Some(field) => wrong_value(field, value, mode, rules),
+            Some(field) => wrong_value(field, value, mode, rules).or_else(|| pem_values::wrong(provider, field, value)),
         };
         if let Some((kind, message)) = wrong {
             problems.push(FieldProblem { index: Some(index), key: key.clone(), message, kind });
@@ -181,6 +183,7 @@ pub fn check(connector: &Connector, values: &[(String, String)], rules: &FieldRu
         problems.push(FieldProblem { index, key: MODE.to_owned(), message, kind });
     }
     problems.extend(missing(provider, values, mode));
+    problems.extend(pem_values::wrong_pair(provider, values, &problems));
     problems
 }
 

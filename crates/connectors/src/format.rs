@@ -16,6 +16,7 @@ mod report;
 mod simulator;
 mod success;
 mod template;
+mod tls;
 
 use std::fmt;
 use std::fmt::Write as _;

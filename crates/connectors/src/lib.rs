@@ -15,6 +15,7 @@ pub mod format;
 pub mod mask;
 pub mod model;
 pub mod outbound;
+pub mod pem;
 pub mod render;
 pub mod scheme;
 pub mod template_fill;

@@ -642,6 +642,14 @@ impl Template {
         })
     }
 
+    /// The field whose value is all of it; `None` where it is anything else.
+    pub fn only_field(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [Part::Name(Name::Field(key))] => Some(key),
+            _ => None,
+        }
+    }
+
     fn names_sign(&self) -> bool {
         self.names().any(|name| matches!(name, Name::Sign(_)))
     }

@@ -15,18 +15,22 @@ use url::Url;
 pub use domain::session::Delivered;
 
 pub use self::egress::{EgressPolicy, EgressRefusal};
+pub use self::identity::{Identity, IdentityError, IdentityPem};
 pub use self::resolve::Resolution;
 pub use self::retry::Backoff;
 
 use self::call::Call;
 use self::connect::{Connect, Drivers};
+use self::identity::Identities;
 use self::pool::Pool;
 use self::resolve::Resolver;
+use self::tls::Tls;
 
 mod call;
 mod connect;
 mod egress;
 mod exchange;
+mod identity;
 mod pool;
 mod resolve;
 mod retry;
@@ -56,6 +60,8 @@ pub struct OutgoingRequest {
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
+    /// Who asks, where the service knows its callers by a certificate. Of no use over plain HTTP.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// Which rules of the egress guard a call is under.
@@ -121,7 +127,7 @@ pub enum CallFailure {
     /// No connection. Nothing was sent.
     #[error("no connection could be made")]
     Connect,
-    /// No TLS session, or a certificate that is not trusted. Nothing was sent.
+    /// No TLS session, or a certificate that is not trusted: the service's by us, or ours by the service. Nothing was acted on, but with TLS 1.3 our certificate may be refused when the request is on its way already.
     #[error("no trusted TLS session could be made")]
     Tls,
     /// The time limit of the call.
@@ -173,6 +179,7 @@ pub struct Outbound(Arc<Inner>);
 struct Inner {
     connect: Connect,
     pool: Arc<Pool>,
+    identities: Arc<Identities>,
     backoff: Backoff,
     call_timeout: Duration,
     sweeping: Once,
@@ -189,12 +196,20 @@ impl Outbound {
         let connect = Connect {
             policy: egress,
             resolver: Resolver::new(resolution),
-            tls: tls::connector(extra_roots.as_deref())?,
+            tls: Tls::new(extra_roots.as_deref())?,
             timeout: connect_timeout,
             drivers: Drivers(TaskTracker::new()),
         };
         let stop = CancellationToken::new();
-        Ok(Self(Arc::new(Inner { connect, pool: Arc::default(), backoff, call_timeout, sweeping: Once::new(), stop })))
+        Ok(Self(Arc::new(Inner {
+            connect,
+            pool: Arc::default(),
+            identities: Arc::default(),
+            backoff,
+            call_timeout,
+            sweeping: Once::new(),
+            stop,
+        })))
     }
 
     /// How long a call takes at most where its payment service says nothing else.
@@ -214,6 +229,11 @@ impl Outbound {
     /// The rules about addresses, for whoever stores one.
     pub fn policy(&self) -> &EgressPolicy {
         &self.0.connect.policy
+    }
+
+    /// Who we are towards a payment service that knows its callers by a certificate. Read once and remembered for as long as it is used.
+    pub fn identity(&self, pem: &IdentityPem<'_>) -> Result<Arc<Identity>, IdentityError> {
+        self.0.identities.get(pem, &self.0.connect.tls)
     }
 
     /// Calls a payment service and waits for its complete answer until the deadline. Redirects are answers, not instructions.
@@ -273,11 +293,12 @@ impl Inner {
     /// Begins with the first call and not before, because only a call is sure to be inside the runtime.
     fn start_sweeping(&self) {
         self.sweeping.call_once(|| {
-            let (pool, stop) = (Arc::downgrade(&self.pool), self.stop.clone());
+            let (pool, identities, stop) = (Arc::downgrade(&self.pool), Arc::downgrade(&self.identities), self.stop.clone());
             self.connect.drivers.0.spawn(async move {
                 while timeout(pool::SWEEP_INTERVAL, stop.cancelled()).await.is_err() {
-                    let Some(pool) = pool.upgrade() else { return };
+                    let (Some(pool), Some(identities)) = (pool.upgrade(), identities.upgrade()) else { return };
                     pool.sweep();
+                    identities.sweep();
                 }
             });
         });

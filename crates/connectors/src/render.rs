@@ -15,7 +15,7 @@ use crate::caller::Attempt;
 use crate::catalogue::Connector;
 use crate::credentials::{Credentials, Mode};
 use crate::model::{Auth, Call, Idempotency, IdempotencyPlace, Template};
-use crate::outbound::{AGENT, OutgoingRequest, Route};
+use crate::outbound::{AGENT, IdentityError, OutgoingRequest, Route};
 use crate::template_fill::{FillError, Slot, Values, fill};
 
 /// The most bytes of a request's header values; no server takes more.
@@ -62,6 +62,9 @@ pub enum RenderError {
     /// A value that a path, a host or a choice needs is not there.
     #[error("{0} has no line for this method and these values, or names a value that is not there")]
     Absent(&'static str),
+    /// The client certificate can not be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The definition's own text is at fault.
     #[error("the definition does not make a request: {0}")]
     Definition(&'static str),
@@ -151,7 +154,13 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
     if headers.values().map(HeaderValue::len).sum::<usize>() > HEADERS_BYTES_MAX {
         return Err(RenderError::Value(FillError::TooLong));
     }
-    Ok(OutgoingRequest { method: line.method.clone(), url, headers, body: written.map_or_else(Bytes::new, |written| written.bytes) })
+    Ok(OutgoingRequest {
+        method: line.method.clone(),
+        url,
+        headers,
+        body: written.map_or_else(Bytes::new, |written| written.bytes),
+        identity: None,
+    })
 }
 
 // === address ===

@@ -38,6 +38,16 @@ pub struct Tls {
     pub identity: Identity,
     /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
+    /// Whose certificates a client must show one of; without it none is asked for.
+    pub clients: Option<Clients>,
+}
+
+/// Which clients a provider takes.
+pub struct Clients {
+    /// PEM of the authority that signs their certificates.
+    pub authority: String,
+    /// Whether TLS 1.2 is all that is spoken: there a certificate is refused before the client has finished.
+    pub tls12_only: bool,
 }
 
 /// A running provider on a port of its own. Dropping it closes every socket.
@@ -83,12 +93,31 @@ impl Options {
 
     /// A provider with TLS that speaks HTTP/1.1 only.
     pub fn tls(identity: Identity) -> Self {
-        Self { tls: Some(Tls { identity, http2: false }), greeting: Greeting::Serve }
+        Self { tls: Some(Tls { identity, http2: false, clients: None }), greeting: Greeting::Serve }
     }
 
     /// A provider with TLS that prefers HTTP/2.
     pub fn http2(identity: Identity) -> Self {
-        Self { tls: Some(Tls { identity, http2: true }), greeting: Greeting::Serve }
+        Self { tls: Some(Tls { identity, http2: true, clients: None }), greeting: Greeting::Serve }
+    }
+}
+
+impl Options {
+    /// The same, for clients with a certificate of this authority only.
+    #[must_use]
+    pub fn for_clients_of(self, authority: &Authority) -> Self {
+        self.with_clients(Clients { authority: authority.pem(), tls12_only: false })
+    }
+
+    /// The same over TLS 1.2.
+    #[must_use]
+    pub fn for_clients_of_over_tls12(self, authority: &Authority) -> Self {
+        self.with_clients(Clients { authority: authority.pem(), tls12_only: true })
+    }
+
+    fn with_clients(mut self, clients: Clients) -> Self {
+        self.tls.as_mut().expect("a provider with TLS").clients = Some(clients);
+        self
     }
 }
 
@@ -100,7 +129,7 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let tls = options.tls.is_some();
-        let acceptor = options.tls.map(|tls| tls.identity.acceptor(tls.http2));
+        let acceptor = options.tls.map(Tls::acceptor);
         let script = Script { greeting: options.greeting, next: VecDeque::new(), rule: Arc::new(|_| Reply::json(200, "{}")) };
         let shared = Arc::new(Shared {
             script: Mutex::new(script),

@@ -3,7 +3,7 @@
 use super::call::{self, Kind};
 use super::reader::{Table, shown};
 use super::report::Report;
-use super::{auth, fields, hosts, methods, simulator};
+use super::{auth, fields, hosts, methods, simulator, tls};
 use crate::model::{Auth, Choice, Field, Method, Provider};
 
 /// The one version of the format.
@@ -49,6 +49,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
     let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or_default();
     let auth = Choice::One(auth);
+    let tls = root.get("tls").and_then(|node| tls::read(&node, &cx));
     let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
     let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref()));
     check_whole(&root, &cx, simulator_only, has_session);
@@ -66,7 +67,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
         fields,
         hosts,
         auth,
-        tls: None,
+        tls,
         sign: None,
         session,
         second: None,

@@ -50,6 +50,8 @@ impl Allowed {
     pub(super) const AUTH: Self = Self { token: true, ..Self::SET };
     /// Hosts: fields only, and no secret ones.
     pub(super) const HOST: Self = Self { method_code: false, ..Self::OPEN };
+    /// Client certificates: fields only, secret ones among them.
+    pub(super) const TLS: Self = Self { field: FieldUse::Any, ..Self::HOST };
     /// What a simulator answers.
     pub(super) const SIMULATOR: Self = Self { field: FieldUse::None, method_code: false, token: false, simulator: true };
 
@@ -195,7 +197,7 @@ fn field(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed, key: &str, offset:
     };
     if field.secret && allowed.field == FieldUse::Open {
         let message = format!(
-            "`{key}` is secret and can not stand in `{}`: secrets go to `auth`, to `call.token` and to `body.set`, which are never logged",
+            "`{key}` is secret and can not stand in `{}`: secrets go to `auth`, to `tls`, to `call.token` and to `body.set`, which are never logged",
             node.path()
         );
         cx.report.add(offset, message);

@@ -99,7 +99,7 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         "cheked =",
         &[
             "x:1:1: a definition file has no `checked`",
-            "x:4:1: `cheked` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, simulator; did you mean `checked`?",
+            "x:4:1: `cheked` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, tls, simulator; did you mean `checked`?",
         ],
     );
     check(
@@ -114,7 +114,7 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         "[auth]",
         "[sign]\ndate = \"{{ now }}\"\n[auth]",
         &[
-            "x:16:2: `sign` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, simulator",
+            "x:16:2: `sign` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, tls, simulator",
         ],
     );
     check(
@@ -217,7 +217,7 @@ fn wrong_types_and_values_say_what_is_right() {
 fn secrets_stand_only_where_they_are_never_logged() {
     let secret = |place: &str, line: usize, column: usize| {
         format!(
-            "x:{line}:{column}: `key` is secret and can not stand in `{place}`: secrets go to `auth`, to `call.token` and to `body.set`, which are never logged"
+            "x:{line}:{column}: `key` is secret and can not stand in `{place}`: secrets go to `auth`, to `tls`, to `call.token` and to `body.set`, which are never logged"
         )
     };
     check("POST /sessions", "POST /sessions/{{ field.key }}", &[&secret("call.session.request", 19, 30)]);

@@ -41,10 +41,12 @@ enum Next {
 impl Call<'_> {
     pub(super) async fn run(&mut self, request: &OutgoingRequest, route: &Route) -> (Delivered, Result<Answer, CallFailure>) {
         let refused = |refusal| (Delivered::No, Err(CallFailure::Refused(refusal)));
-        let target = match self.inner.connect.policy.target(&request.url, route) {
+        let mut target = match self.inner.connect.policy.target(&request.url, route) {
             Ok(target) => target,
             Err(refusal) => return refused(refusal),
         };
+        let identity = request.identity.as_deref().filter(|_| target.tls);
+        target.identity = identity.map(|identity| identity.fingerprint);
         let prepared = match Prepared::new(request, &target) {
             Ok(prepared) => prepared,
             Err(refusal) => return refused(refusal),
@@ -57,7 +59,7 @@ impl Call<'_> {
                 Some(lease) => self.attempt(&origin, lease, true, &prepared).await,
                 None => {
                     self.attempts += 1;
-                    let connected = self.inner.connect.connect(&target, self.deadline).await;
+                    let connected = self.inner.connect.connect(&target, identity, self.deadline).await;
                     count_connection(connected.as_ref().err());
                     match connected {
                         Ok(connected) => self.attempt(&origin, origin.adopt(connected), false, &prepared).await,
@@ -115,8 +117,10 @@ impl Call<'_> {
     }
 
     fn after_break(&mut self, failure: CallFailure, sent: bool, reused: bool) -> Next {
+        // Neither an address nor our certificate is judged otherwise the second time.
+        let judged = matches!(failure, CallFailure::Refused(_) | CallFailure::Tls);
         let out_of_time = failure == CallFailure::Timeout;
-        if !sent && !out_of_time && !matches!(failure, CallFailure::Refused(_)) {
+        if !sent && !out_of_time && (reused || !judged) {
             if reused {
                 return Next::Fresh;
             }
@@ -124,7 +128,7 @@ impl Call<'_> {
                 return Next::Later(wait);
             }
         }
-        if sent && !out_of_time && self.resend == Resend::Declared && !self.resent {
+        if sent && !out_of_time && !judged && self.resend == Resend::Declared && !self.resent {
             self.resent = true;
             self.maybe_sent = true;
             if let Some(wait) = self.wait() {

@@ -13,14 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 
 use super::CallFailure;
 use super::egress::{EgressPolicy, Target, TargetHost, is_localhost};
+use super::identity::Identity;
 use super::resolve::{Resolver, Unresolved};
-use super::tls::ALPN_HTTP2;
-use super::wire::{Ledger, Wire};
+use super::tls::{ALPN_HTTP2, Tls};
+use super::wire::{Ledger, Watched, Wire};
 
 /// When the first address is silent, how long until the next one is tried beside it.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
@@ -47,7 +47,7 @@ pub(super) type Body = Full<Bytes>;
 /// A new connection, its driver already running.
 pub(super) enum Connected {
     Http1 { sender: http1::SendRequest<Body>, ledger: Ledger },
-    Http2 { sender: http2::SendRequest<Body> },
+    Http2 { sender: http2::SendRequest<Body>, ledger: Ledger },
 }
 
 /// Why there is no connection. Nothing of a request has been sent.
@@ -60,7 +60,7 @@ pub(super) struct Unconnected {
 pub(super) struct Connect {
     pub(super) policy: EgressPolicy,
     pub(super) resolver: Resolver,
-    pub(super) tls: Option<TlsConnector>,
+    pub(super) tls: Tls,
     pub(super) timeout: Duration,
     pub(super) drivers: Drivers,
 }
@@ -72,7 +72,7 @@ pub(super) struct Drivers(pub(super) TaskTracker);
 // === impl Connect ===
 
 impl Connect {
-    pub(super) async fn connect(&self, target: &Target, deadline: Instant) -> Result<Connected, Unconnected> {
+    pub(super) async fn connect(&self, target: &Target, identity: Option<&Identity>, deadline: Instant) -> Result<Connected, Unconnected> {
         let limit = deadline.min(Instant::now() + self.timeout);
         // When it is the call's own time that is up, that is the failure, and there is none left for another attempt.
         let late = |failure| {
@@ -88,7 +88,7 @@ impl Connect {
             Unconnected { failure: CallFailure::Connect, again: true }
         })?;
         let wire = Wire::new(stream);
-        timeout_at(limit, self.handshake(target, wire)).await.map_err(|_| late(CallFailure::Tls))?
+        timeout_at(limit, self.handshake(target, identity, wire)).await.map_err(|_| late(CallFailure::Tls))?
     }
 
     async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, Unconnected> {
@@ -106,13 +106,14 @@ impl Connect {
         Ok(addresses)
     }
 
-    async fn handshake(&self, target: &Target, wire: Wire) -> Result<Connected, Unconnected> {
+    async fn handshake(&self, target: &Target, identity: Option<&Identity>, wire: Wire) -> Result<Connected, Unconnected> {
         let ledger = wire.ledger();
         if !target.tls {
             return self.http1(wire, ledger).await;
         }
         let refused = Unconnected { failure: CallFailure::Tls, again: false };
-        let Some(tls) = &self.tls else { return Err(refused) };
+        let tls = identity.map_or(&self.tls.anonymous, |identity| &identity.tls);
+        let Some(tls) = tls else { return Err(refused) };
         let name = match &target.host {
             TargetHost::Name(name) => ServerName::try_from(name.clone()).map_err(|_| refused)?,
             TargetHost::Address(address) => ServerName::from(*address),
@@ -123,7 +124,9 @@ impl Connect {
             let judged = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
             Unconnected { failure: CallFailure::Tls, again: !judged }
         })?;
-        if stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2) { self.http2(stream).await } else { self.http1(stream, ledger).await }
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
+        let stream = Watched::new(stream, ledger.clone());
+        if is_http2 { self.http2(stream, ledger).await } else { self.http1(stream, ledger).await }
     }
 
     async fn http1<S>(&self, stream: S, ledger: Ledger) -> Result<Connected, Unconnected>
@@ -140,7 +143,7 @@ impl Connect {
         Ok(Connected::Http1 { sender, ledger })
     }
 
-    async fn http2<S>(&self, stream: S) -> Result<Connected, Unconnected>
+    async fn http2<S>(&self, stream: S, ledger: Ledger) -> Result<Connected, Unconnected>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -155,7 +158,7 @@ impl Connect {
             .await
             .map_err(|error| unconnected(&error))?;
         self.drivers.drive(connection);
-        Ok(Connected::Http2 { sender })
+        Ok(Connected::Http2 { sender, ledger })
     }
 }
 

@@ -9,6 +9,7 @@ use rustls_pki_types::ServerName;
 use url::{Host, Url};
 
 use super::Route;
+use super::identity::Fingerprint;
 
 /// What the operator lets out beyond public HTTPS. Nothing by default.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub(super) struct Target {
     pub(super) host: TargetHost,
     pub(super) port: u16,
     pub(super) route: Route,
+    /// The client certificate that is shown there. Always `None` without TLS.
+    pub(super) identity: Option<Fingerprint>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -82,7 +85,7 @@ impl EgressPolicy {
             Host::Ipv6(address) => TargetHost::Address(address.into()),
         };
         let port = url.port_or_known_default().ok_or(EgressRefusal::Port)?;
-        let target = Target { tls, host, port, route: *route };
+        let target = Target { tls, host, port, route: *route, identity: None };
         match &target.host {
             TargetHost::Address(address) => self.admit(&target, *address)?,
             TargetHost::Name(name) if is_localhost(name) => drop(self.loopback(&target)?),

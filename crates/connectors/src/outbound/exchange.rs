@@ -13,6 +13,7 @@ use url::Position;
 use super::connect::Body;
 use super::egress::{EgressRefusal, Target, TargetHost};
 use super::pool::{Http1, Lease, Stream};
+use super::wire::Ledger;
 use super::{AGENT, ANSWER_BYTES_MAX, Answer, BodyFailure, CallFailure, OutgoingRequest};
 
 /// A request that can be put on a connection of either version, more than once.
@@ -115,7 +116,7 @@ async fn over_http1(connection: &mut Http1, request: Request<Body>, deadline: In
         // The connection is used up either way, so it may be sealed: only then is an unchanged count a proof.
         Ok(Err(error)) => {
             let written = connection.ledger.seal(mark);
-            Try::Broken { failure: failure(error.error()), sent: written && !is_returned(&error) }
+            Try::Broken { failure: failure(error.error(), &connection.ledger), sent: written && !is_returned(&error) }
         }
         Err(_elapsed) => Try::Broken { failure: CallFailure::Timeout, sent: connection.ledger.seal(mark) },
     }
@@ -126,7 +127,7 @@ async fn over_http2(stream: &mut Stream, request: Request<Body>, deadline: Insta
         Ok(Ok(response)) => receive(response, deadline).await,
         Ok(Err(error)) => {
             let sent = !is_returned(&error) && !is_refused(error.error());
-            Try::Broken { failure: failure(error.error()), sent }
+            Try::Broken { failure: failure(error.error(), &stream.ledger), sent }
         }
         Err(_elapsed) => Try::Broken { failure: CallFailure::Timeout, sent: true },
     }
@@ -148,7 +149,10 @@ fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>())
 }
 
-fn failure(error: &hyper::Error) -> CallFailure {
+fn failure(error: &hyper::Error, ledger: &Ledger) -> CallFailure {
+    if ledger.is_refused() {
+        return CallFailure::Tls;
+    }
     if error.is_parse() || http2_error(error).is_some_and(h2::Error::is_library) { CallFailure::Malformed } else { CallFailure::Reset }
 }
 

@@ -62,6 +62,7 @@ pub(super) struct Http1 {
 /// A connection for many calls at a time, which stays in the pool meanwhile.
 struct Http2 {
     sender: http2::SendRequest<Body>,
+    ledger: Ledger,
     streams: Arc<AtomicUsize>,
     born: Instant,
     used: Instant,
@@ -70,6 +71,7 @@ struct Http2 {
 /// One call's place on a connection of HTTP/2.
 pub(super) struct Stream {
     pub(super) sender: http2::SendRequest<Body>,
+    pub(super) ledger: Ledger,
     streams: Arc<AtomicUsize>,
 }
 
@@ -146,8 +148,8 @@ impl Origin {
         let now = Instant::now();
         match connected {
             Connected::Http1 { sender, ledger } => Lease::Http1(Http1 { sender, ledger, born: now, idle_since: now }),
-            Connected::Http2 { sender } => {
-                let mut http2 = Http2 { sender, streams: Arc::default(), born: now, used: now };
+            Connected::Http2 { sender, ledger } => {
+                let mut http2 = Http2 { sender, ledger, streams: Arc::default(), born: now, used: now };
                 let stream = http2.stream(now);
                 let mut kept = lock(&self.kept);
                 // Calls that came together when there was none have each opened one; the surplus is closed after use.
@@ -215,7 +217,7 @@ impl Http2 {
     fn stream(&mut self, now: Instant) -> Stream {
         self.used = now;
         self.streams.fetch_add(1, Ordering::Relaxed);
-        Stream { sender: self.sender.clone(), streams: Arc::clone(&self.streams) }
+        Stream { sender: self.sender.clone(), ledger: self.ledger.clone(), streams: Arc::clone(&self.streams) }
     }
 }
 

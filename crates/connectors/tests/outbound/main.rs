@@ -17,6 +17,7 @@ use url::Url;
 mod answers;
 mod broken;
 mod egress;
+mod identity;
 mod resend;
 mod reuse;
 mod tls;
@@ -59,7 +60,8 @@ fn post(url: &str) -> OutgoingRequest {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     headers.insert("authorization", HeaderValue::from_static("Bearer canary"));
-    OutgoingRequest { method: Method::POST, url: Url::parse(url).unwrap(), headers, body: Bytes::from_static(b"{\"amount\":  10.00}") }
+    let body = Bytes::from_static(b"{\"amount\":  10.00}");
+    OutgoingRequest { method: Method::POST, url: Url::parse(url).unwrap(), headers, body, identity: None }
 }
 
 async fn send(outbound: &Outbound, url: &str) -> Exchange {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -16,6 +17,11 @@ use super::{Received, Shared, http2};
 /// A stream that can be reset.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
     fn socket(&self) -> &TcpStream;
+
+    /// The certificate that the peer has shown.
+    fn client(&self) -> Option<CertificateDer<'static>> {
+        None
+    }
 }
 
 impl Transport for TcpStream {
@@ -27,6 +33,10 @@ impl Transport for TcpStream {
 impl Transport for TlsStream<TcpStream> {
     fn socket(&self) -> &TcpStream {
         self.get_ref().0
+    }
+
+    fn client(&self) -> Option<CertificateDer<'static>> {
+        self.get_ref().1.peer_certificates()?.first().cloned().map(CertificateDer::into_owned)
     }
 }
 
@@ -42,7 +52,11 @@ pub(super) async fn receive(mut stream: TcpStream, acceptor: Option<TlsAcceptor>
         Greeting::Close => return,
     }
     let Some(acceptor) = acceptor else { return serve(stream, connection, shared).await };
-    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    let mut stream = match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => stream,
+        // Closing over unread bytes would be a reset, which may overtake the alert that says what was wrong.
+        Err((_, mut stream)) => return hang(&mut stream).await,
+    };
     if let Greeting::BytesInTls(bytes, then) = &greeting {
         return speak(&mut stream, bytes, *then).await;
     }
@@ -186,7 +200,7 @@ async fn read_request<S: Transport>(stream: &mut S, buffer: &mut Vec<u8>, connec
     let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
     let headers =
         lines.map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()))).collect::<Option<_>>()?;
-    let mut received = Received { connection, version: "HTTP/1.1", method, target, headers, body: Vec::new() };
+    let mut received = Received { connection, client: stream.client(), version: "HTTP/1.1", method, target, headers, body: Vec::new() };
     let length: usize = received.header("content-length").map_or(Some(0), |length| length.parse().ok())?;
     while buffer.len() < length {
         if fill(stream, buffer).await.ok()? == 0 {

@@ -6,16 +6,19 @@ use bytes::Bytes;
 use h2::server::{self, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Request, Response};
+use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_rustls::server::TlsStream;
 
+use super::http1::Transport as _;
 use super::reply::Reply;
 use super::{Received, Shared};
 
 /// Ends when the peer leaves or a reply closes the connection.
 pub(super) async fn serve(stream: TlsStream<TcpStream>, connection: usize, shared: &Arc<Shared>) {
+    let client = stream.client();
     let Ok(mut http2) = server::handshake(stream).await else { return };
     let mut streams = JoinSet::new();
     let mut hang_ups = shared.hang_ups.subscribe();
@@ -24,8 +27,8 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, connection: usize, share
             _ = hang_ups.changed() => return,
             accepted = http2.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
-                let shared = Arc::clone(shared);
-                streams.spawn(async move { play(request, respond, connection, &shared).await });
+                let (shared, peer) = (Arc::clone(shared), Peer { connection, client: client.clone() });
+                streams.spawn(async move { play(request, respond, peer, &shared).await });
             }
             Some(ended) = streams.join_next() => {
                 if matches!(ended, Ok(Some(Ended::Close))) {
@@ -36,19 +39,25 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, connection: usize, share
     }
 }
 
+/// Who has made a connection.
+struct Peer {
+    connection: usize,
+    client: Option<CertificateDer<'static>>,
+}
+
 enum Ended {
     Stream,
     Close,
 }
 
 /// `None` when the peer left.
-async fn play(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, connection: usize, shared: &Shared) -> Option<Ended> {
+async fn play(request: Request<RecvStream>, mut respond: SendResponse<Bytes>, peer: Peer, shared: &Shared) -> Option<Ended> {
     let queued = shared.queued();
     if let Some(Reply::RefuseStream) = queued {
         respond.send_reset(Reason::REFUSED_STREAM);
         return Some(Ended::Stream);
     }
-    let received = receive(request, connection).await?;
+    let received = receive(request, peer).await?;
     let mut reply = queued.unwrap_or_else(|| shared.judge(&received));
     shared.record(received);
     while let Reply::After(wait, then) = reply {
@@ -87,7 +96,7 @@ fn send(respond: &mut SendResponse<Bytes>, response: Response<()>, body: Bytes) 
     if end { Some(()) } else { stream.send_data(body, true).ok() }
 }
 
-async fn receive(request: Request<RecvStream>, connection: usize) -> Option<Received> {
+async fn receive(request: Request<RecvStream>, Peer { connection, client }: Peer) -> Option<Received> {
     let (head, mut body) = request.into_parts();
     let mut bytes = Vec::new();
     while let Some(data) = body.data().await {
@@ -99,6 +108,7 @@ async fn receive(request: Request<RecvStream>, connection: usize) -> Option<Rece
     let others = head.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     Some(Received {
         connection,
+        client,
         version: "HTTP/2",
         method: head.method.to_string(),
         target: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),

@@ -1,10 +1,16 @@
 //! What reached the provider.
 
+use rustls_pki_types::CertificateDer;
+
+use super::Identity;
+
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// Which connection brought it, counted from 1.
     pub connection: usize,
+    /// The certificate that the client has shown on the connection.
+    pub client: Option<CertificateDer<'static>>,
     /// `HTTP/1.1` or `HTTP/2`.
     pub version: &'static str,
     /// The method.
@@ -20,6 +26,11 @@ pub struct Received {
 // === impl Received ===
 
 impl Received {
+    /// Whether the client has shown this certificate.
+    pub fn is_from(&self, identity: &Identity) -> bool {
+        self.client.as_ref() == Some(identity.certificate())
+    }
+
     /// The first header of this name, whatever its case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

@@ -4,7 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::catalogue::Connector;
 use connectors::credentials::{FieldRules, MODE, Mode, TIMEOUT_MS, check};
-use connectors::model::{Field, Required, TextForm};
+use connectors::model::{Field, Required, Template, TextForm};
+
+/// A key, its certificate and its public half for simulated services whose requests are really signed. Everybody knows them, so they are good for nothing else.
+const PRIVATE_KEY: &str = include_str!("simulated/private_key.pem");
+const CERTIFICATE: &str = include_str!("simulated/certificate.pem");
+const PUBLIC_KEY: &str = include_str!("simulated/public_key.pem");
 
 /// What is tried where a field has a pattern. The first that matches is taken.
 const TRIES: &[&str] = &[
@@ -27,7 +32,7 @@ pub(crate) fn fields(connector: &Connector) -> Result<Vec<(String, String)>, Vec
     let own = connector.provider.fields.iter().filter(|field| field.key != MODE && field.key != TIMEOUT_MS);
     let mut values: Vec<(String, String)> = own
         .filter(|field| field.required == Required::Always && field.default.is_none())
-        .map(|field| (field.key.clone(), value(field)))
+        .map(|field| (field.key.clone(), value(connector, field)))
         .collect();
     values.push((MODE.to_owned(), Mode::Simulator.as_str().to_owned()));
     let rules = FieldRules { environment: None, simulators: true };
@@ -35,7 +40,7 @@ pub(crate) fn fields(connector: &Connector) -> Result<Vec<(String, String)>, Vec
     if problems.is_empty() { Ok(values) } else { Err(problems) }
 }
 
-fn value(field: &Field) -> String {
+fn value(connector: &Connector, field: &Field) -> String {
     if let Some(choice) = field.choices.first() {
         return choice.clone();
     }
@@ -43,9 +48,23 @@ fn value(field: &Field) -> String {
     let mut tries = TRIES.iter().map(|text| format!("{prefix}{text}"));
     let fallback = format!("{prefix}simulated");
     match &field.pattern {
+        _ if field.text == TextForm::Pem => pem(connector, field).to_owned(),
         Some(pattern) => tries.find(|text| pattern.is_match(text)).unwrap_or(fallback),
         None if field.text == TextForm::Base64 => STANDARD.encode("simulated"),
         None => fallback,
+    }
+}
+
+/// The key where one may stand, the certificate where `[tls]` wants one, and elsewhere the public key: of what is not secret it is all that a recipe could need.
+fn pem(connector: &Connector, field: &Field) -> &'static str {
+    let tls = connector.provider.tls.as_ref();
+    let certificates = tls.into_iter().flat_map(|tls| [Some(&tls.certificate), tls.roots.as_ref()]).flatten();
+    if certificates.filter_map(Template::only_field).any(|key| key == field.key) {
+        CERTIFICATE
+    } else if field.secret {
+        PRIVATE_KEY
+    } else {
+        PUBLIC_KEY
     }
 }
 

@@ -33,7 +33,7 @@ const BY_OPENSSL: &str = "W2e6zP42IGiE9/yZSDwAbExL9fsyJkoXjsifV0z2f3Vu7Idfi0t3KN
 
 fn request(method: Method, url: &str, headers: &[(&'static str, &str)], body: &'static str) -> OutgoingRequest {
     let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect();
-    OutgoingRequest { method, url: Url::parse(url).unwrap(), headers, body: Bytes::from_static(body.as_bytes()) }
+    OutgoingRequest { method, url: Url::parse(url).unwrap(), headers, body: Bytes::from_static(body.as_bytes()), identity: None }
 }
 
 fn session() -> OutgoingRequest {

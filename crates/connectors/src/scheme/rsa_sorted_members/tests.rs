@@ -31,7 +31,7 @@ const DATA: &str = r#"{"url":"https://test.trustly.com/_/orderclient.php?Session
 
 fn request(body: &str) -> OutgoingRequest {
     let url = Url::parse("https://test.trustly.com/api/1").unwrap();
-    OutgoingRequest { method: Method::POST, url, headers: HeaderMap::new(), body: Bytes::from(body.to_owned()) }
+    OutgoingRequest { method: Method::POST, url, headers: HeaderMap::new(), body: Bytes::from(body.to_owned()), identity: None }
 }
 
 fn answer(status: u16, body: &str) -> Answer {
