@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use domain::JsonObject;
 use domain::session::{RecordedFacts, Session, SessionCode, SessionStatus};
+use domain::{JsonObject, JsonText};
 
+use crate::answer::{self, Content, may_be_empty, picked};
 use crate::body::remove;
 use crate::facts::{Sources, facts};
 use crate::mask::Mask;
 use crate::model::{Call, Success};
-use crate::outbound::{Answer, BodyFailure};
+use crate::outbound::Answer;
 
 /// What an answer means.
 #[derive(Clone, Debug)]
@@ -33,18 +34,12 @@ pub enum Verification {
     NotSupported,
 }
 
-/// What is in the body of an answer.
-enum Content {
-    Empty,
-    Object(JsonObject),
-    /// Not JSON, no object, too long, undecodable, or impossible to strip of what must not come through.
-    Unusable,
-}
-
 /// What an answer to a session call means.
 pub fn classify(call: &Call, request: &JsonObject, answer: &Answer, mask: &Mask) -> Classified {
-    let session = outcome(call, answer, mask);
-    let sources = Sources { request: Some(request), answer: session.response_body.as_ref(), headers: Some(&answer.headers) };
+    let content = content(call, answer, mask);
+    let session = outcome_of(call, answer, &content);
+    // All that came: what is kept of a list of errors or outside of what is picked is no less true.
+    let sources = Sources { request: Some(request), answer: content.json(), headers: Some(&answer.headers) };
     let mut facts = facts(call, &sources, mask);
     if session.status == SessionStatus::Succeeded {
         // Some services answer a code of success at the same place.
@@ -53,27 +48,38 @@ pub fn classify(call: &Call, request: &JsonObject, answer: &Answer, mask: &Mask)
     Classified { session, facts }
 }
 
+/// The session that an answer means.
+pub(crate) fn outcome(call: &Call, answer: &Answer, mask: &Mask) -> Session {
+    outcome_of(call, answer, &content(call, answer, mask))
+}
+
 /// The table: status and body to session.
 ///
 /// The definition's list of success statuses is not asked: what a 2xx of a session call means is the same for every service, and a service that one day answers 200 for 201 has created something all the same. The list decides for `verify`, where a 404 may be the yes.
-pub(crate) fn outcome(call: &Call, answer: &Answer, mask: &Mask) -> Session {
-    let content = content(call, answer, mask);
+fn outcome_of(call: &Call, answer: &Answer, content: &Content) -> Session {
     let session = |status, code, response_body| Session { status, code, status_code: Some(answer.status), response_body };
     let failed = |code, body| session(SessionStatus::Failed, Some(code), body);
-    match (answer.status, content) {
-        (200..=299, Content::Empty) => session(SessionStatus::Succeeded, None, None),
-        (200..=299, Content::Object(body)) => match refusal(&call.success, &body, answer) {
-            None => session(SessionStatus::Succeeded, None, Some(body)),
-            Some(code) => failed(code, Some(body)),
-        },
-        // Below 200 no answer is complete: the client never hands one over.
-        (200..=299, Content::Unusable) | (0..=199 | 300..=399, _) => failed(SessionCode::InvalidServiceResponse, None),
-        (401 | 403, content) => failed(SessionCode::InvalidServiceCredentials, content.object()),
-        (429, content) => failed(SessionCode::ServiceRateLimit, content.object()),
-        (400..=499, content) => failed(SessionCode::InvalidServiceRequest, content.object()),
-        (500..=599, content) => failed(SessionCode::ServiceError, content.object()),
-        (600.., content) => failed(SessionCode::UnknownError, content.object()),
+    if (200..=299).contains(&answer.status) {
+        return match (content, content.object()) {
+            (Content::Empty, _) if may_be_empty(call) => session(SessionStatus::Succeeded, None, None),
+            (_, Some(body)) => match (refusal(&call.success, &body, answer), picked(call, body.clone())) {
+                (Some(code), _) => failed(code, Some(body)),
+                (None, Some(part)) => session(SessionStatus::Succeeded, None, Some(part)),
+                (None, None) => failed(SessionCode::InvalidServiceResponse, None),
+            },
+            (_, None) => failed(SessionCode::InvalidServiceResponse, None),
+        };
     }
+    let code = match answer.status {
+        // Below 200 no answer is complete: the client never hands one over.
+        0..=399 => return failed(SessionCode::InvalidServiceResponse, None),
+        401 | 403 => SessionCode::InvalidServiceCredentials,
+        429 => SessionCode::ServiceRateLimit,
+        400..=499 => SessionCode::InvalidServiceRequest,
+        500..=599 => SessionCode::ServiceError,
+        600.. => SessionCode::UnknownError,
+    };
+    failed(code, content.object())
 }
 
 /// What an answer to a verify call proves.
@@ -88,9 +94,9 @@ pub fn verified(call: &Call, answer: &Answer) -> Verification {
     if success.absent.is_empty() && success.equals.is_empty() {
         return Verification::Accepted;
     }
-    match content(call, answer, &Mask::new([])) {
-        Content::Empty | Content::Unusable => Verification::NoAnswer,
-        Content::Object(body) => match refusal(success, &body, answer) {
+    match content(call, answer, &Mask::new([])).object() {
+        None => Verification::NoAnswer,
+        Some(body) => match refusal(success, &body, answer) {
             None => Verification::Accepted,
             Some(SessionCode::InvalidServiceCredentials) => Verification::Refused,
             Some(_) => Verification::NoAnswer,
@@ -101,35 +107,36 @@ pub fn verified(call: &Call, answer: &Answer) -> Verification {
 // === impl Content ===
 
 impl Content {
-    fn object(self) -> Option<JsonObject> {
+    fn json(&self) -> Option<&JsonText> {
         match self {
-            Self::Object(body) => Some(body),
+            Self::Json(text) => Some(text),
             Self::Empty | Self::Unusable => None,
         }
     }
+
+    fn object(&self) -> Option<JsonObject> {
+        self.json().and_then(JsonText::object)
+    }
 }
 
-/// The media type is not asked: some services send none, some `application/hal+json`, some `text/html`. The bytes decide.
+/// What came, without what must not come through.
 fn content(call: &Call, answer: &Answer, mask: &Mask) -> Content {
-    match &answer.body {
-        Ok(bytes) if bytes.is_empty() => Content::Empty,
-        Ok(bytes) => {
-            JsonObject::parse(bytes.clone()).ok().and_then(|body| clean(call, body, mask)).map_or(Content::Unusable, Content::Object)
-        }
-        Err(BodyFailure::TooLong | BodyFailure::Undecodable) => Content::Unusable,
+    match answer::content(call, answer) {
+        Content::Json(text) => clean(call, text, mask).map_or(Content::Unusable, Content::Json),
+        other @ (Content::Empty | Content::Unusable) => other,
     }
 }
 
 /// The service's own bytes without withheld members and with stored secrets covered. `None` where that can not be done: then nothing comes through.
-fn clean(call: &Call, body: JsonObject, mask: &Mask) -> Option<JsonObject> {
-    let left = if call.withhold.is_empty() { body } else { JsonObject::parse(remove(body.bytes(), &call.withhold)?).ok()? };
+fn clean(call: &Call, text: JsonText, mask: &Mask) -> Option<JsonText> {
+    let left = if call.withhold.is_empty() { text } else { JsonText::parse(remove(text.bytes(), &call.withhold)?).ok()? };
     let covered = match mask.cover(left.as_str())? {
         Cow::Borrowed(_) => None,
         Cow::Owned(covered) => Some(covered),
     };
     match covered {
         None => Some(left),
-        Some(covered) => JsonObject::parse(covered).ok(),
+        Some(covered) => JsonText::parse(covered).ok(),
     }
 }
 
@@ -143,7 +150,7 @@ fn refusal(success: &Success, body: &JsonObject, answer: &Answer) -> Option<Sess
         return None;
     }
     let code = success.refusal.as_ref().and_then(|refusal| {
-        let sources = Sources { request: None, answer: Some(body), headers: Some(&answer.headers) };
+        let sources = Sources { request: None, answer: Some(body.text()), headers: Some(&answer.headers) };
         refusal.codes.get(&sources.find_text(&refusal.at)?).copied()
     });
     Some(code.unwrap_or(SessionCode::UnknownError))

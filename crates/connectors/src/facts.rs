@@ -3,9 +3,10 @@
 use domain::card_number::contains_card_number;
 use domain::json::{Kind, Pointer, array_index, elements, kind_at, members, root};
 use domain::session::RecordedFacts;
-use domain::{CountryCode, CurrencyCode, JsonObject, Money};
+use domain::{CountryCode, CurrencyCode, JsonObject, JsonText, Money};
 use http::HeaderMap;
 
+use crate::answer;
 use crate::mask::Mask;
 use crate::model::{Call, Place};
 
@@ -19,8 +20,8 @@ pub const CODE_CHARACTERS_MAX: usize = 64;
 pub struct Sources<'a> {
     /// The caller's body as it came.
     pub request: Option<&'a JsonObject>,
-    /// The service's answer, if it is an object.
-    pub answer: Option<&'a JsonObject>,
+    /// The service's answer, if it is JSON; of a failure also a list.
+    pub answer: Option<&'a JsonText>,
     /// The headers of the answer.
     pub headers: Option<&'a HeaderMap>,
 }
@@ -51,7 +52,7 @@ impl Sources<'_> {
     /// Whether a place goes through the first of several elements: one of several amounts is not the amount.
     fn is_one_of_several(&self, place: &Place) -> bool {
         match place {
-            Place::Request(pointer) => self.request.is_some_and(|body| passes_a_list_of_several(body, pointer)),
+            Place::Request(pointer) => self.request.is_some_and(|body| passes_a_list_of_several(body.text(), pointer)),
             Place::Answer(pointer) => self.answer.is_some_and(|body| passes_a_list_of_several(body, pointer)),
             Place::AnswerKey(_) | Place::AnswerHeader(_) => false,
         }
@@ -96,15 +97,14 @@ fn amount(call: &Call, sources: &Sources<'_>, currency: Option<CurrencyCode>) ->
     whole.parse().ok()
 }
 
-/// The places that do not lead into a private or withheld part of the answer.
+/// The places that do not lead into a private or withheld part of the answer, nor to a header that such a part is made of.
 fn public(call: &Call, places: &[Place]) -> Vec<Place> {
-    let is_hidden =
-        |pointer: &Pointer| call.private.iter().chain(&call.withhold).any(|hidden| pointer.tokens().starts_with(hidden.tokens()));
-    places
-        .iter()
-        .filter(|place| !matches!(place, Place::Answer(pointer) | Place::AnswerKey(pointer) if is_hidden(pointer)))
-        .cloned()
-        .collect()
+    let is_public = |place: &&Place| match place {
+        Place::Answer(pointer) | Place::AnswerKey(pointer) => !answer::is_hidden(call, pointer),
+        Place::AnswerHeader(_) => !answer::feeds_hidden(call, place),
+        Place::Request(_) => true,
+    };
+    places.iter().filter(is_public).cloned().collect()
 }
 
 /// Text that is short enough and harmless, else nothing. Looked at before it is cut, so that no part of a card number stays.
@@ -127,7 +127,7 @@ fn scalar(json: &str) -> Option<String> {
     }
 }
 
-fn passes_a_list_of_several(body: &JsonObject, pointer: &Pointer) -> bool {
+fn passes_a_list_of_several(body: &JsonText, pointer: &Pointer) -> bool {
     let bytes = body.bytes();
     let Some(mut range) = root(bytes) else { return false };
     for token in pointer.tokens() {
@@ -156,13 +156,14 @@ fn passes_a_list_of_several(body: &JsonObject, pointer: &Pointer) -> bool {
 mod tests {
     use super::*;
     use crate::fixtures::{call, in_answer, in_request, object};
+    use crate::model::AnswerShape;
     use http::HeaderName;
 
     fn read(call: &Call, request: &str, answer: &str) -> RecordedFacts {
         let (request, answer) = (object(request), object(answer));
         let mut headers = HeaderMap::new();
         headers.insert("support", "s-1".parse().unwrap());
-        let sources = Sources { request: Some(&request), answer: Some(&answer), headers: Some(&headers) };
+        let sources = Sources { request: Some(&request), answer: Some(answer.text()), headers: Some(&headers) };
         facts(call, &sources, &Mask::new(["a-stored-secret"]))
     }
 
@@ -240,11 +241,52 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_errors_and_the_name_of_a_member_are_read() {
+        let check = |answer: &str, places: Vec<Place>, expected: Option<&str>| {
+            let text = JsonText::parse(answer.to_owned()).unwrap();
+            let call = Call { error_code: places, ..call() };
+            let found = facts(&call, &Sources { answer: Some(&text), ..Sources::default() }, &Mask::new([])).service_code;
+            assert_eq!(found.as_deref(), expected, "{answer}");
+        };
+        let key = |at: &str| Place::AnswerKey(crate::fixtures::pointer(at));
+        let errors = r#"[{"errorCode":"PA02"},{"errorCode":"RF07"}]"#;
+        check(errors, vec![in_answer("/0/errorCode")], Some("PA02"));
+        check(errors, vec![in_answer("/errorCode"), in_answer("/1/errorCode")], Some("RF07"));
+        check("[]", vec![in_answer("/0/errorCode")], None);
+        check("[{\"errorCode\":5003}]", vec![in_answer("/0/errorCode")], Some("5003"));
+        check("\"PA02\"", vec![in_answer("/0")], None);
+        check("5003", vec![in_answer("/0")], None);
+        let named = r#"{"errors":{"order.items":["required"],"amount":[]}}"#;
+        check(named, vec![key("/errors")], Some("order.items"));
+        check(r#"{"errors":{"\u0061mount":[]}}"#, vec![key("/errors")], Some("amount"));
+        check(r#"[{"errors":{"a":1}}]"#, vec![key("/0/errors")], Some("a"));
+        for other in [r#"{"errors":{}}"#, r#"{"errors":["a"]}"#, r#"{"errors":"a"}"#, r#"{"errors":{"":1}}"#, "{}"] {
+            check(other, vec![key("/errors")], None);
+        }
+        check(r#"{"errors":{},"code":1}"#, vec![key("/errors"), in_answer("/code")], Some("1"));
+    }
+
+    #[test]
     fn private_members_are_never_kept() {
         let mut call = call();
         call.record.service_id = vec![in_answer("/private/id"), in_answer("/id")];
         call.private = vec![crate::fixtures::pointer("/private")];
         assert_eq!(read(&call, "{}", r#"{"private":{"id":"p"},"id":"public"}"#).service_session_id.as_deref(), Some("public"));
         assert_eq!(read(&call, "{}", r#"{"private":{"id":"p"}}"#).service_session_id, None);
+        call.record.service_id = vec![Place::AnswerKey(crate::fixtures::pointer("/private"))];
+        assert_eq!(read(&call, "{}", r#"{"private":{"id":"p"}}"#).service_session_id, None);
+    }
+
+    #[test]
+    fn a_header_that_becomes_a_private_member_is_never_kept() {
+        let header = Place::AnswerHeader(HeaderName::from_static("support"));
+        let mut call = call();
+        call.answer = AnswerShape::Build(vec![("token".into(), vec![header.clone()]), ("id".into(), vec![in_answer("/id")])]);
+        call.record.support_id = vec![header];
+        assert_eq!(read(&call, "{}", "{}").support_id.as_deref(), Some("s-1"));
+        call.private = vec![crate::fixtures::pointer("/id")];
+        assert_eq!(read(&call, "{}", "{}").support_id.as_deref(), Some("s-1"));
+        call.withhold = vec![crate::fixtures::pointer("/token")];
+        assert_eq!(read(&call, "{}", "{}").support_id, None);
     }
 }

@@ -1,5 +1,6 @@
 //! Definition files: TOML to [`Provider`], strictly, with every mistake named at once by line and column.
 
+mod answer;
 mod auth;
 mod call;
 mod call_body;

@@ -2,6 +2,7 @@
 //!
 //! A definition file becomes a [`model::Provider`]; [`render`] makes a request of it and [`classify`] an outcome of the answer, both pure; [`caller`] puts the few async lines between them; [`outbound`] is the only way out of the house.
 
+pub mod answer;
 pub mod body;
 pub mod caller;
 pub mod catalogue;

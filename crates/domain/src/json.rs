@@ -12,11 +12,15 @@ use serde_json::value::RawValue;
 /// Deepest nesting that is accepted, of objects and arrays together: deep enough for any payment service, shallow enough for any parser behind us.
 pub const DEPTH_MAX: usize = 64;
 
-/// The bytes of one valid JSON object, at most [`DEPTH_MAX`] deep, with whatever white space surrounded it.
+/// The bytes of one valid JSON value of any kind, at most [`DEPTH_MAX`] deep, with whatever white space surrounded it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct JsonObject(Bytes);
+pub struct JsonText(Bytes);
 
-/// Why bytes are not a [`JsonObject`].
+/// A [`JsonText`] that is an object.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JsonObject(JsonText);
+
+/// Why bytes are not a [`JsonText`] or not a [`JsonObject`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// Not JSON in UTF-8.
@@ -62,15 +66,15 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pointer(Vec<String>);
 
-// === impl JsonObject ===
+// === impl JsonText ===
 
-impl JsonObject {
-    /// Checks that the bytes are one JSON object and keeps them as they are.
+impl JsonText {
+    /// Checks that the bytes are one JSON value and keeps them as they are.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, JsonError> {
         let bytes = bytes.into();
         check_depth(&bytes)?;
-        let raw: &RawValue = serde_json::from_slice(&bytes).map_err(|_| JsonError::Syntax)?;
-        if raw.get().starts_with('{') { Ok(Self(bytes)) } else { Err(JsonError::NotAnObject) }
+        let _: &RawValue = serde_json::from_slice(&bytes).map_err(|_| JsonError::Syntax)?;
+        Ok(Self(bytes))
     }
 
     /// The bytes as they came.
@@ -80,7 +84,7 @@ impl JsonObject {
 
     /// The text as it came.
     pub fn as_str(&self) -> &str {
-        // Checked by `parse`; an empty text is never read, since no object is empty.
+        // Checked by `parse`; an empty text is never read, since no JSON is empty.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
@@ -88,6 +92,54 @@ impl JsonObject {
     pub fn at(&self, pointer: &Pointer) -> Option<&str> {
         let range = resolve(&self.0, pointer)?;
         self.as_str().get(range)
+    }
+
+    /// The same as an object, if it is one.
+    pub fn object(&self) -> Option<JsonObject> {
+        let start = root(&self.0)?.start;
+        (kind_at(&self.0, start)? == Kind::Object).then(|| JsonObject(self.clone()))
+    }
+
+    /// The object at a pointer, in the bytes that it came in.
+    pub fn object_at(&self, pointer: &Pointer) -> Option<JsonObject> {
+        let range = resolve(&self.0, pointer)?;
+        (kind_at(&self.0, range.start)? == Kind::Object).then(|| JsonObject(Self(self.0.slice(range))))
+    }
+}
+
+impl fmt::Debug for JsonText {
+    /// Bodies carry personal data: their length is all that is printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JsonText({} bytes)", self.0.len())
+    }
+}
+
+// === impl JsonObject ===
+
+impl JsonObject {
+    /// Checks that the bytes are one JSON object and keeps them as they are.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, JsonError> {
+        JsonText::parse(bytes)?.object().ok_or(JsonError::NotAnObject)
+    }
+
+    /// The same as a value of any kind.
+    pub fn text(&self) -> &JsonText {
+        &self.0
+    }
+
+    /// The bytes as they came.
+    pub fn bytes(&self) -> &Bytes {
+        self.0.bytes()
+    }
+
+    /// The text as it came.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The text at a pointer, as written. Of repeated members the last one counts, as in most parsers.
+    pub fn at(&self, pointer: &Pointer) -> Option<&str> {
+        self.0.at(pointer)
     }
 
     /// The decoded string at a pointer; `None` if another kind of value stands there.
@@ -99,7 +151,7 @@ impl JsonObject {
 impl fmt::Debug for JsonObject {
     /// Bodies carry personal data: their length is all that is printed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "JsonObject({} bytes)", self.0.len())
+        write!(f, "JsonObject({} bytes)", self.bytes().len())
     }
 }
 
@@ -125,6 +177,11 @@ impl Pointer {
         let mut tokens = self.0.clone();
         tokens.push(token.to_owned());
         Self(tokens)
+    }
+
+    /// The same place as seen from the value at `outer`; `None` if it is not inside of it.
+    pub fn inside(&self, outer: &Self) -> Option<Self> {
+        self.0.strip_prefix(outer.0.as_slice()).map(|tokens| Self(tokens.to_vec()))
     }
 }
 
@@ -344,6 +401,28 @@ mod tests {
         assert_eq!(body.at(&pointer("/ab/01")), None);
         assert_eq!(body.at(&pointer("/ab/2")), None);
         assert_eq!(body.at(&pointer("/x/0")), None);
+    }
+
+    #[test]
+    fn a_text_is_any_value_and_an_object_inside_of_it_keeps_its_bytes() {
+        let text = |text: &str| JsonText::parse(text.to_owned()).unwrap();
+        for other in ["[{}]", "\"x\"", " 1 ", "null", "true"] {
+            assert!(text(other).object().is_none() && text(other).object_at(&pointer("/a")).is_none(), "{other}");
+        }
+        let list = text(" [ 1, { \"a\" : 1.0 } ] ");
+        assert_eq!(list.at(&pointer("/1/a")), Some("1.0"));
+        assert_eq!(list.object_at(&pointer("/1")).unwrap().as_str(), "{ \"a\" : 1.0 }");
+        assert!(list.object_at(&pointer("/0")).is_none() && list.object_at(&pointer("/2")).is_none());
+        assert_eq!(format!("{list:?} {:?}", object("{}")), "JsonText(22 bytes) JsonObject(2 bytes)");
+    }
+
+    #[test]
+    fn a_place_is_seen_from_what_holds_it() {
+        let inside = |place: &str, outer: &str| pointer(place).inside(&pointer(outer)).map(|seen| seen.to_string());
+        assert_eq!(inside("/a/b~1c", "/a").as_deref(), Some("/b~1c"));
+        assert_eq!(inside("/a", "/a").as_deref(), Some(""));
+        assert_eq!(inside("/a", "/a/b"), None);
+        assert_eq!(inside("/ab", "/a"), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub mod session;
 pub mod timestamp;
 
 pub use ids::{ApiKeyPairId, AuditEntryId, DefinitionId, MerchantAccountId, PaymentServiceId, RoleId, SessionRecordId};
-pub use json::JsonObject;
+pub use json::{JsonObject, JsonText};
 pub use money::{CountryCode, CurrencyCode, Money};
 pub use patch::Patch;
 pub use permission::{Permission, PermissionSet};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::session::{SessionCode, SessionStatus};
-use domain::{JsonObject, Secret, Timestamp};
+use domain::{JsonText, Secret, Timestamp};
 use tokio::time::Instant;
 
 use super::{Access, code_of, counted, log_failure, resend};
@@ -57,7 +57,7 @@ pub(super) fn read(token_call: &TokenCall, answer: &Answer, now: Timestamp) -> R
         return Err(outcome.code.unwrap_or(SessionCode::UnknownError));
     }
     // The whole answer: what the definition withholds from callers may be what is sought here.
-    let body = answer.body.as_ref().ok().and_then(|bytes| JsonObject::parse(bytes.clone()).ok());
+    let body = answer.body.as_ref().ok().and_then(|bytes| JsonText::parse(bytes.clone()).ok());
     let sources = Sources { request: None, answer: body.as_ref(), headers: Some(&answer.headers) };
     let token = sources.find_text(&token_call.token).filter(|token| token.len() <= TOKEN_BYTES_MAX);
     let token = token.ok_or(SessionCode::InvalidServiceResponse)?;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixtures::{call, in_answer, in_request, object, pointer};
 use crate::model::{Place, Refusal};
+use crate::outbound::BodyFailure;
 
 const OBJECT: &str = " {\"id\":1.0,\n\"x\":\"\\u0041\"}";
 

@@ -8,7 +8,7 @@ use super::places::{Side, places};
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, line_template};
-use super::{auth, call_body, success};
+use super::{answer, auth, call_body, success};
 use crate::model::{
     AnswerShape, Auth, Call, Choice, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Success, Template, TokenCall,
     Verify,
@@ -38,15 +38,29 @@ pub(super) fn session(node: &Node<'_>, cx: &Context<'_>) -> Option<Read> {
     let table = node.table()?;
     let (mut call, finished) = common(&table, cx, Kind::Session)?;
     call.success = required_success(&table, cx, Kind::Session);
+    call.answer = table.get("answer").and_then(|node| answer::read(&node, cx)).unwrap_or_default();
     call.error_code = table.get("error_code").map(|node| plain_places(&node, cx)).unwrap_or_default();
     call.idempotency = table.get("idempotency").and_then(|node| idempotency(&node, cx, &call));
-    let pointers = |key| table.get(key).map(|node| node.one_or_list().iter().filter_map(Node::pointer).collect()).unwrap_or_default();
-    call.private = pointers("private");
-    call.withhold = pointers("withhold");
-    let (record, asked) = table.get("record").and_then(|node| record(&node, cx)).unwrap_or_default();
+    call.private = answer_pointers(&table, "private", cx, &call.answer);
+    call.withhold = answer_pointers(&table, "withhold", cx, &call.answer);
+    let (record, kept) = table.get("record").and_then(|node| record(&node, cx)).unwrap_or_default();
     call.record = record;
+    let mut asked = Vec::new();
+    for (at, place) in kept {
+        match place {
+            Place::Request(pointer) => asked.push((at, pointer)),
+            Place::Answer(pointer) | Place::AnswerKey(pointer) => answer::check_pointer(cx, &call.answer, at, &pointer),
+            Place::AnswerHeader(_) => {}
+        }
+    }
     table.finish();
     Some(Read { call, finished, asked })
+}
+
+fn answer_pointers(table: &Table<'_>, key: &'static str, cx: &Context<'_>, shape: &AnswerShape) -> Vec<Pointer> {
+    let items = table.get(key).map(|node| node.one_or_list()).unwrap_or_default();
+    let pointers = items.iter().filter_map(|item| Some((item.at(), item.pointer()?)));
+    pointers.inspect(|(at, pointer)| answer::check_pointer(cx, shape, *at, pointer)).map(|(_, pointer)| pointer).collect()
 }
 
 pub(super) fn verify(node: &Node<'_>, cx: &Context<'_>) -> Option<Verify> {
@@ -161,16 +175,14 @@ fn idempotency(node: &Node<'_>, cx: &Context<'_>, call: &Call) -> Option<Idempot
     Some(Idempotency { at: IdempotencyPlace::Header(header?), hours: hours? })
 }
 
-type Asked = Vec<(usize, Pointer)>;
+/// Places with their offsets.
+type Kept = Vec<(usize, Place)>;
 
-fn record(node: &Node<'_>, cx: &Context<'_>) -> Option<(Record, Asked)> {
+fn record(node: &Node<'_>, cx: &Context<'_>) -> Option<(Record, Kept)> {
     let table = node.table()?;
-    let mut asked = Vec::new();
-    let mut keep = |found: Vec<(usize, Place)>| {
-        asked.extend(found.iter().filter_map(|(at, place)| match place {
-            Place::Request(pointer) => Some((*at, pointer.clone())),
-            Place::Answer(_) | Place::AnswerKey(_) | Place::AnswerHeader(_) => None,
-        }));
+    let mut kept = Vec::new();
+    let mut keep = |found: Kept| {
+        kept.extend(found.iter().cloned());
         found.into_iter().map(|(_, place)| place).collect::<Vec<_>>()
     };
     let mut amount_in_major_units = false;
@@ -188,5 +200,5 @@ fn record(node: &Node<'_>, cx: &Context<'_>) -> Option<(Record, Asked)> {
     let (currency, country, reference) = (of("currency"), of("country"), of("reference"));
     let (service_id, support_id) = (of("service_id"), of("support_id"));
     table.finish();
-    Some((Record { amount, amount_in_major_units, currency, country, reference, service_id, support_id }, asked))
+    Some((Record { amount, amount_in_major_units, currency, country, reference, service_id, support_id }, kept))
 }

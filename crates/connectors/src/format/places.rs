@@ -1,4 +1,4 @@
-//! Places: `request /pointer`, `answer /pointer`, `answer header name`.
+//! Places: `request /pointer`, `answer /pointer`, `answer key /pointer`, `answer header name`.
 
 use http::HeaderName;
 
@@ -29,19 +29,21 @@ fn place(node: &Node<'_>, cx: &Context<'_>, side: Side) -> Option<Place> {
     let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
     match kind {
         "request" if side == Side::Both => pointer(cx.report, node.offset(8), rest).map(Place::Request),
-        "answer" => match rest.strip_prefix("header ") {
-            Some(name) => {
+        "answer" => match rest.split_once(' ') {
+            Some(("header", name)) => {
                 let header = HeaderName::from_bytes(name.as_bytes()).ok();
                 if header.is_none() {
                     cx.report.add(node.offset(14), format!("`{}` is no name of a header", shown(name)));
                 }
                 header.map(Place::AnswerHeader)
             }
-            None => pointer(cx.report, node.offset(7), rest).map(Place::Answer),
+            Some(("key", at)) => pointer(cx.report, node.offset(11), at).map(Place::AnswerKey),
+            Some(_) | None => pointer(cx.report, node.offset(7), rest).map(Place::Answer),
         },
         _ => {
             let request = if side == Side::Both { "`request /pointer`, " } else { "" };
-            let message = format!("`{}` is no place; allowed: {request}`answer /pointer`, `answer header name`", shown(text));
+            let allowed = "`answer /pointer`, `answer key /pointer`, `answer header name`";
+            let message = format!("`{}` is no place; allowed: {request}{allowed}", shown(text));
             cx.report.add(node.at(), message);
             None
         }

@@ -49,7 +49,7 @@ pub(crate) async fn run(connection: &Connection, action: Action) -> Result<ExitC
                 request = request.for_account(account);
             }
             let answer = connection.client()?.send(&request).await?;
-            return Ok(code_of_session(session::show(&answer, format, || Private::of_definition(&id))?));
+            return Ok(code_of_session(session::show(&answer, format, |succeeded| Private::of_definition(&id, succeeded))?));
         }
         Action::List { page } => {
             let answer = connection.client()?.send(&page.apply(Request::new(Method::GET, [ROUTE]))).await?;

@@ -73,7 +73,8 @@ pub(crate) async fn run(connection: &Connection, action: Action) -> Result<ExitC
             };
             let request = Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(&body)?;
             let answer = client.send(&request).await?;
-            let private = || definition.as_deref().map_or(Private::Unknown, Private::of_definition);
+            let private =
+                |succeeded| definition.as_deref().map_or(Private::Unknown, |definition| Private::of_definition(definition, succeeded));
             return Ok(code_of_session(session::show(&answer, format, private)?));
         }
         Action::List { page, method, deleted } => {

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use connectors::answer::private_pointers;
 use connectors::catalogue::Catalogue;
 use domain::json::{Pointer, resolve};
+use domain::session::SessionStatus;
 use tollhouse_client::{Answer, PaymentServiceSession};
 
 use super::failure::{Failure, Outcome};
@@ -26,18 +28,19 @@ pub(crate) enum Private {
 // === impl Private ===
 
 impl Private {
-    /// What the shipped definition of this id says.
-    pub(crate) fn of_definition(id: &str) -> Self {
+    /// What the shipped definition of this id says about a session that ended so.
+    pub(crate) fn of_definition(id: &str, succeeded: bool) -> Self {
         let Ok((catalogue, _)) = Catalogue::load(&[], true) else { return Self::Unknown };
-        match catalogue.get(id).and_then(|connector| connector.provider.session.as_ref()) {
-            Some(call) => Self::Members(call.private.clone()),
+        let status = if succeeded { SessionStatus::Succeeded } else { SessionStatus::Failed };
+        match catalogue.get(id).filter(|connector| connector.provider.session.is_some()) {
+            Some(connector) => Self::Members(private_pointers(&connector.provider, status)),
             None => Self::Unknown,
         }
     }
 }
 
-/// Writes a session out.
-pub(crate) fn show(answer: &Answer, format: Format, private: impl FnOnce() -> Private) -> Result<Outcome, Failure> {
+/// Writes a session out. What is private depends on whether it succeeded.
+pub(crate) fn show(answer: &Answer, format: Format, private: impl FnOnce(bool) -> Private) -> Result<Outcome, Failure> {
     let session: PaymentServiceSession = answer.json()?;
     match format {
         Format::Json => print_answer(answer)?,
@@ -48,7 +51,7 @@ pub(crate) fn show(answer: &Answer, format: Format, private: impl FnOnce() -> Pr
                 ("status_code", or_empty(session.status_code)),
             ]))?;
             if let Some(body) = &session.response_body {
-                let covered = cover(body.get(), &private());
+                let covered = cover(body.get(), &private(session.is_succeeded()));
                 print(&indent(&covered.json))?;
                 if let Some(words) = covered.words {
                     say(&words)?;
@@ -79,7 +82,8 @@ pub(crate) fn cover(json: &str, private: &Private) -> Covered {
         Private::Members(pointers) => {
             let found: Vec<(&Pointer, Range<usize>)> =
                 pointers.iter().filter_map(|pointer| resolve(json.as_bytes(), pointer).map(|range| (pointer, range))).collect();
-            let names: Vec<String> = found.iter().map(|(pointer, _)| pointer.to_string()).collect();
+            let name = |pointer: &Pointer| if pointer.tokens().is_empty() { "the whole answer".to_owned() } else { pointer.to_string() };
+            let names: Vec<String> = found.iter().map(|(pointer, _)| name(pointer)).collect();
             let words = (!names.is_empty()).then(|| format!("Private: {}. --json shows all.", names.join(", ")));
             Covered { json: replace(json, found.into_iter().map(|(_, range)| range).collect()), words }
         }

@@ -78,11 +78,13 @@ fn private_members_are_covered_and_named() {
     let words = covered.words.unwrap();
     assert!(words.contains("/sessionData") && words.contains("/deep/token") && !words.contains("/absent"), "{words}");
     assert_eq!(cover(json, &members(&[])).words, None);
+    let whole = cover(json, &members(&["", "/id"]));
+    assert_eq!((whole.json.as_str(), whole.words.unwrap().starts_with("Private: the whole answer, /id.")), ("\"[private]\"", true));
 }
 
 #[test]
 fn an_answer_of_an_unknown_definition_is_covered_whole() {
-    assert_eq!(Private::of_definition("nobody-knows"), Private::Unknown);
+    assert_eq!(Private::of_definition("nobody-knows", true), Private::Unknown);
     let covered = cover(r#"{"token":"secret"}"#, &Private::Unknown);
     assert!(!covered.json.contains("secret"));
     assert!(covered.words.unwrap().contains("--json"));
