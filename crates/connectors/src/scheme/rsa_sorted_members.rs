@@ -64,46 +64,32 @@ impl Scheme for RsaSortedMembers {
         Ok(())
     }
 
-    /// A result must bear the id of the request and, where `answer_key` has a value, a right signature. An error that bears a signature must bear a right one too; one that bears none is taken as it is: all that it can do is to end the session in failure, which whoever can change an answer can do anyway.
+    /// A result must bear the id of the request and, where `answer_key` has a value, a right signature. An error is taken as it is: all that it can do is to end the session in failure, which whoever can change an answer can do anyway, and not every error bears the id.
     fn check(&self, request: &OutgoingRequest, answer: &Answer, signing: &Signing<'_>) -> Result<(), AnswerError> {
-        let Ok(bytes) = &answer.body else { return Ok(()) };
-        let means_yes = (200..=299).contains(&answer.status);
+        let Some(bytes) = answer.body.as_ref().ok().filter(|_| (200..=299).contains(&answer.status)) else { return Ok(()) };
         let Ok(body) = JsonObject::parse(bytes.clone()) else {
             // What is no JSON object is no session either, but an empty answer would be one.
-            return if means_yes && bytes.is_empty() { Err(AnswerError::Foreign) } else { Ok(()) };
+            return if bytes.is_empty() { Err(AnswerError::Foreign) } else { Ok(()) };
         };
         let bytes = body.bytes();
-        let answered = root(bytes).and_then(|whole| object(bytes, &whole)).ok_or(AnswerError::Ambiguous)?;
-        if let Some(result) = part(bytes, &answered, "result")?.filter(|_| means_yes) {
-            return check_part(bytes, &result, request, signing);
-        }
-        match part(bytes, &answered, "error")? {
-            None if means_yes => Err(AnswerError::Foreign),
-            None => Ok(()),
-            Some(error) => match part(bytes, &error, "error")?.filter(|error| error.contains_key("signature")) {
-                Some(error) => check_part(bytes, &error, request, signing),
-                None => Ok(()),
-            },
+        let members = root(bytes).and_then(|whole| object(bytes, &whole)).ok_or(AnswerError::Ambiguous)?;
+        let is_object = |value: &&Range<usize>| kind_at(bytes, value.start) == Some(Kind::Object);
+        match (members.get("result").filter(is_object), members.get("error").filter(is_object)) {
+            (Some(result), _) => check_result(bytes, &object(bytes, result).ok_or(AnswerError::Ambiguous)?, request, signing),
+            (None, Some(_)) => Ok(()),
+            (None, None) => Err(AnswerError::Foreign),
         }
     }
 }
 
-/// The members of the object that is a member; `None` where there is no object.
-fn part<'b>(bytes: &'b [u8], members: &Members<'b>, name: &str) -> Result<Option<Members<'b>>, AnswerError> {
-    match members.get(name).filter(|value| kind_at(bytes, value.start) == Some(Kind::Object)) {
-        Some(value) => object(bytes, value).map(Some).ok_or(AnswerError::Ambiguous),
-        None => Ok(None),
-    }
-}
-
-fn check_part(bytes: &[u8], part: &Members<'_>, request: &OutgoingRequest, signing: &Signing<'_>) -> Result<(), AnswerError> {
+fn check_result(bytes: &[u8], result: &Members<'_>, request: &OutgoingRequest, signing: &Signing<'_>) -> Result<(), AnswerError> {
     let sent = asked(&request.body).ok_or(AnswerError::Foreign)?;
-    if part.get("uuid").and_then(|range| string(bytes, range)).as_ref() != Some(&sent.uuid) {
+    if result.get("uuid").and_then(|value| string(bytes, value)).as_ref() != Some(&sent.uuid) {
         return Err(AnswerError::Foreign);
     }
     let Some(pem) = signing.optional("answer_key") else { return Ok(()) };
-    let signature = part.get("signature").and_then(|range| string(bytes, range)).ok_or(AnswerError::Unsigned)?;
-    let signed = signed(bytes, part.get("method"), &sent.uuid, part.get("data")).ok_or(AnswerError::Ambiguous)?;
+    let signature = result.get("signature").and_then(|value| string(bytes, value)).ok_or(AnswerError::Unsigned)?;
+    let signed = signed(bytes, result.get("method"), &sent.uuid, result.get("data")).ok_or(AnswerError::Ambiguous)?;
     let key = rsa::public_key(pem).ok_or(AnswerError::Signature)?;
     if is_signature(&key, &signed, &signature) { Ok(()) } else { Err(AnswerError::Signature) }
 }
