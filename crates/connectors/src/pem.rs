@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::rsa::PublicKey;
+use aws_lc_rs::signature::RsaParameters;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{Error, InconsistentKeys, RootCertStore};
+use rustls::{Error, InconsistentKeys, RootCertStore, SignatureAlgorithm};
 use rustls_pki_types::pem::{PemObject, SectionKind};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
+
+/// The sizes of RSA keys that are taken, in bits.
+const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
 /// What is wrong with a text that should be PEM. Reads on behind the name of a field and never holds a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +43,15 @@ pub enum PemError {
     /// A key that can not sign.
     #[error("holds a private key that can not be used: RSA of 2048 bits or more, ECDSA and Ed25519 can")]
     BadKey,
+    /// A private key of another kind than the one that signs.
+    #[error("holds a private key of another kind: requests of this payment service are signed with RSA")]
+    NotRsa,
+    /// No public key.
+    #[error("holds no public key: it has one PEM block that begins with `-----BEGIN PUBLIC KEY-----`")]
+    NoPublicKey,
+    /// A public key that no signature can be checked with.
+    #[error("holds a public key that can not be used: RSA of 2048 to 8192 bits can")]
+    BadPublicKey,
     /// The public key of the certificate is another.
     #[error("holds another key than the first certificate is for")]
     Mismatch,
@@ -75,6 +89,21 @@ pub fn private_key(text: &str) -> Result<Arc<dyn SigningKey>, PemError> {
         (Some(key), true) => Ok(key),
         (Some(_), false) => Err(PemError::ManyKeys),
     }
+}
+
+/// The one private key of a text, which must be RSA.
+pub fn rsa_private_key(text: &str) -> Result<Arc<dyn SigningKey>, PemError> {
+    let key = private_key(text)?;
+    if key.algorithm() == SignatureAlgorithm::RSA { Ok(key) } else { Err(PemError::NotRsa) }
+}
+
+/// The one public key of a text, which must be RSA.
+pub fn rsa_public_key(text: &str) -> Result<PublicKey, PemError> {
+    let mut keys = blocks(text)?.into_iter().filter_map(|(kind, der)| SubjectPublicKeyInfoDer::from_pem(kind, der));
+    let (Some(key), None) = (keys.next(), keys.next()) else { return Err(PemError::NoPublicKey) };
+    let key = PublicKey::from_der(&key).map_err(|_| PemError::BadPublicKey)?;
+    let bits = RsaParameters::public_modulus_len(key.as_ref()).map_err(|_| PemError::BadPublicKey)?;
+    if RSA_BITS.contains(&bits) { Ok(key) } else { Err(PemError::BadPublicKey) }
 }
 
 /// A chain and the key of its first certificate.

@@ -54,8 +54,19 @@ pub struct Parameter {
     pub name: &'static str,
     /// Whether a file must write it, and whether its value must be there.
     pub required: bool,
-    /// Whether it may name secret fields. The value of one that may not can be read in the request.
-    pub secret: bool,
+    /// What its value must be.
+    pub kind: Kind,
+}
+
+/// What the value of a parameter must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text that can be read in the request, so that it can not name secret fields.
+    Text,
+    /// A private RSA key in PEM.
+    PrivateKey,
+    /// A public RSA key in PEM.
+    PublicKey,
 }
 
 /// What a recipe signs with. Its `Debug` shows names only: the values hold keys.
@@ -72,7 +83,7 @@ pub enum SchemeError {
     #[error("`sign.{0}` has no value")]
     Absent(&'static str),
     /// A parameter that must be a key is none.
-    #[error("`sign.{0}` is no RSA key in PEM of 2048 to 8192 bits")]
+    #[error("`sign.{0}` is no RSA key in PEM that can be used")]
     Key(&'static str),
     /// A parameter does not fit into a header.
     #[error("`sign.{0}` holds what a header can not")]

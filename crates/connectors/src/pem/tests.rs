@@ -10,6 +10,9 @@ const CERTIFICATE: &str = include_str!("fixtures/rsa_certificate.pem");
 const ENCRYPTED_PKCS8: &str = include_str!("fixtures/encrypted_pkcs8.pem");
 const ENCRYPTED_PKCS1: &str = include_str!("fixtures/encrypted_pkcs1.pem");
 const RSA_1024: &str = include_str!("fixtures/rsa_1024.pem");
+const PUBLIC: &str = include_str!("fixtures/rsa_public.pem");
+const PUBLIC_1024: &str = include_str!("fixtures/rsa_1024_public.pem");
+const PUBLIC_EC: &str = include_str!("fixtures/ec_public.pem");
 const X25519: &str = include_str!("fixtures/x25519_pkcs8.pem");
 const NO_DER: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
@@ -48,6 +51,33 @@ fn other_keys_are_refused_and_told_apart() {
     for broken in ["-----BEGIN PRIVATE KEY-----\n!!!!\n-----END PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY-----\nMC4CAQAw"] {
         check(broken, PemError::Broken);
     }
+}
+
+#[test]
+fn what_signs_with_rsa_takes_nothing_else() {
+    for text in [PKCS8, PKCS1] {
+        assert!(rsa_private_key(text).is_ok(), "{text:.80}");
+    }
+    let check = |text: &str, expected: PemError| {
+        assert_eq!(rsa_private_key(text).err(), Some(expected), "{text:.80}");
+    };
+    check(SEC1, PemError::NotRsa);
+    check(ED25519, PemError::NotRsa);
+    check(RSA_1024, PemError::BadKey);
+    check(PUBLIC, PemError::NoKey);
+}
+
+#[test]
+fn public_keys_are_read_one_at_a_time() {
+    assert!(rsa_public_key(PUBLIC).is_ok() && rsa_public_key(&PUBLIC.replace('\n', "\r\n")).is_ok());
+    let check = |text: &str, expected: PemError| assert_eq!(rsa_public_key(text).err(), Some(expected), "{text:.80}");
+    for text in ["", "text", PKCS8, CERTIFICATE, &format!("{PUBLIC}{PUBLIC}")] {
+        check(text, PemError::NoPublicKey);
+    }
+    check(PUBLIC_1024, PemError::BadPublicKey);
+    check(PUBLIC_EC, PemError::BadPublicKey);
+    check("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", PemError::BadPublicKey);
+    check("-----BEGIN PUBLIC KEY-----\nAAAA", PemError::Broken);
 }
 
 #[test]

@@ -1,16 +1,15 @@
-//! RSA keys in PEM, and what is done with them.
+//! Signing and checking with RSA.
 
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::PublicKey;
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair, RsaParameters, UnparsedPublicKey,
+    RsaParameters, UnparsedPublicKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
+use rustls::SignatureScheme;
+
+use crate::pem;
 
 /// How a signature is padded.
 #[derive(Clone, Copy)]
@@ -31,30 +30,19 @@ pub(super) enum Hash {
     Sha512,
 }
 
-/// The signature of a message in base64. `None`: the PEM is no private RSA key of 2048 to 8192 bits, in PKCS#8 or PKCS#1.
+/// The signature of a message in base64. `None`: the PEM is no private RSA key.
 pub(super) fn sign(pem: &str, padding: Padding, message: &[u8]) -> Option<String> {
-    let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()? {
-        PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).ok()?,
-        PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).ok()?,
-        _ => return None,
+    // TLS 1.3 means the same by its names: the salt of PSS is as long as the hash (RFC 8446, 4.2.3).
+    let scheme = match padding {
+        Padding::Pkcs1 => SignatureScheme::RSA_PKCS1_SHA256,
+        Padding::Pss => SignatureScheme::RSA_PSS_SHA256,
     };
-    let encoding: &'static dyn RsaEncoding = match padding {
-        Padding::Pkcs1 => &RSA_PKCS1_SHA256,
-        Padding::Pss => &RSA_PSS_SHA256,
-    };
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(encoding, &SystemRandom::new(), message, &mut signature).ok()?;
-    Some(STANDARD.encode(signature))
-}
-
-/// The DER of a public key in PEM (`BEGIN PUBLIC KEY`); `None` if it is no RSA key.
-pub(super) fn public_key(pem: &str) -> Option<Vec<u8>> {
-    let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).ok()?;
-    Some(PublicKey::from_der(&der).ok()?.as_der().ok()?.as_ref().to_vec())
+    let signer = pem::rsa_private_key(pem).ok()?.choose_scheme(&[scheme])?;
+    signer.sign(message).ok().map(|signature| STANDARD.encode(signature))
 }
 
 /// Whether this is the signature of a message, by PKCS#1 v1.5.
-pub(super) fn is_signature(key: &[u8], hash: Hash, message: &[u8], base64: &str) -> bool {
+pub(super) fn is_signature(key: &PublicKey, hash: Hash, message: &[u8], base64: &str) -> bool {
     let parameters: &'static RsaParameters = match hash {
         Hash::Sha1 => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
         Hash::Sha256 => &RSA_PKCS1_2048_8192_SHA256,

@@ -11,7 +11,7 @@ use percent_encoding::utf8_percent_encode;
 use url::{Position, Url};
 
 use super::rsa::{self, Padding};
-use super::{Parameter, Scheme, SchemeError, Signing};
+use super::{Kind, Parameter, Scheme, SchemeError, Signing};
 use crate::outbound::OutgoingRequest;
 use crate::template_fill::RESERVED;
 
@@ -19,10 +19,10 @@ use crate::template_fill::RESERVED;
 pub(super) struct RsaPssCanonicalRequest;
 
 const PARAMETERS: [Parameter; 4] = [
-    Parameter { name: "key", required: true, secret: true },
-    Parameter { name: "key_id", required: true, secret: false },
-    Parameter { name: "algorithm", required: true, secret: false },
-    Parameter { name: "prefix", required: true, secret: false },
+    Parameter { name: "key", required: true, kind: Kind::PrivateKey },
+    Parameter { name: "key_id", required: true, kind: Kind::Text },
+    Parameter { name: "algorithm", required: true, kind: Kind::Text },
+    Parameter { name: "prefix", required: true, kind: Kind::Text },
 ];
 
 impl Scheme for RsaPssCanonicalRequest {

@@ -8,22 +8,23 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use aws_lc_rs::rsa::PublicKey;
 use domain::JsonObject;
-use domain::json::{Kind, Pointer, elements, kind_at, members, root};
+use domain::json::{self, Pointer, elements, kind_at, members, root};
 
 use super::rsa::{self, Hash, Padding};
-use super::{AnswerError, Parameter, Scheme, SchemeError, Signing};
+use super::{AnswerError, Kind, Parameter, Scheme, SchemeError, Signing};
 use crate::body::put;
 use crate::outbound::{Answer, OutgoingRequest};
+use crate::pem;
 use crate::template_fill::json_string;
 
 /// See the module.
 pub(super) struct RsaSortedMembers;
 
 const PARAMETERS: [Parameter; 2] = [
-    Parameter { name: "key", required: true, secret: true },
-    // No secret, but a file may keep it like one.
-    Parameter { name: "answer_key", required: false, secret: true },
+    Parameter { name: "key", required: true, kind: Kind::PrivateKey },
+    Parameter { name: "answer_key", required: false, kind: Kind::PublicKey },
 ];
 
 /// In front of a signature: which hash it was made with.
@@ -51,7 +52,7 @@ impl Scheme for RsaSortedMembers {
     fn sign(&self, request: &mut OutgoingRequest, signing: &Signing<'_>) -> Result<(), SchemeError> {
         let key = signing.required("key")?;
         // Before anything is sent: an answer that can not be checked must not be asked for.
-        if signing.optional("answer_key").is_some_and(|pem| rsa::public_key(pem).is_none()) {
+        if signing.optional("answer_key").is_some_and(|pem| pem::rsa_public_key(pem).is_err()) {
             return Err(SchemeError::Key("answer_key"));
         }
         let body = JsonObject::parse(request.body.clone()).map_err(|_| SchemeError::Request("its body is no JSON object"))?;
@@ -73,7 +74,7 @@ impl Scheme for RsaSortedMembers {
         };
         let bytes = body.bytes();
         let members = root(bytes).and_then(|whole| object(bytes, &whole)).ok_or(AnswerError::Ambiguous)?;
-        let is_object = |value: &&Range<usize>| kind_at(bytes, value.start) == Some(Kind::Object);
+        let is_object = |value: &&Range<usize>| kind_at(bytes, value.start) == Some(json::Kind::Object);
         match (members.get("result").filter(is_object), members.get("error").filter(is_object)) {
             (Some(result), _) => check_result(bytes, &object(bytes, result).ok_or(AnswerError::Ambiguous)?, request, signing),
             (None, Some(_)) => Ok(()),
@@ -87,10 +88,10 @@ fn check_result(bytes: &[u8], result: &Members<'_>, request: &OutgoingRequest, s
     if result.get("uuid").and_then(|value| string(bytes, value)).as_ref() != Some(&sent.uuid) {
         return Err(AnswerError::Foreign);
     }
-    let Some(pem) = signing.optional("answer_key") else { return Ok(()) };
+    let Some(answer_key) = signing.optional("answer_key") else { return Ok(()) };
     let signature = result.get("signature").and_then(|value| string(bytes, value)).ok_or(AnswerError::Unsigned)?;
     let signed = signed(bytes, result.get("method"), &sent.uuid, result.get("data")).ok_or(AnswerError::Ambiguous)?;
-    let key = rsa::public_key(pem).ok_or(AnswerError::Signature)?;
+    let key = pem::rsa_public_key(answer_key).map_err(|_| AnswerError::Signature)?;
     if is_signature(&key, &signed, &signature) { Ok(()) } else { Err(AnswerError::Signature) }
 }
 
@@ -121,16 +122,16 @@ fn signed(bytes: &[u8], method: Option<&Range<usize>>, uuid: &str, data: Option<
 
 fn write(bytes: &[u8], value: &Range<usize>, out: &mut String) -> Option<()> {
     match kind_at(bytes, value.start)? {
-        Kind::Object => {
+        json::Kind::Object => {
             for (name, value) in object(bytes, value)? {
                 out.push_str(&name);
                 write(bytes, &value, out)?;
             }
         }
-        Kind::Array => elements(bytes, value.start)?.iter().try_for_each(|value| write(bytes, value, out))?,
-        Kind::String => out.push_str(&string(bytes, value)?),
-        Kind::Number | Kind::Boolean => out.push_str(std::str::from_utf8(bytes.get(value.clone())?).ok()?),
-        Kind::Null => {}
+        json::Kind::Array => elements(bytes, value.start)?.iter().try_for_each(|value| write(bytes, value, out))?,
+        json::Kind::String => out.push_str(&string(bytes, value)?),
+        json::Kind::Number | json::Kind::Boolean => out.push_str(std::str::from_utf8(bytes.get(value.clone())?).ok()?),
+        json::Kind::Null => {}
     }
     Some(())
 }
@@ -147,7 +148,7 @@ fn string(bytes: &[u8], value: &Range<usize>) -> Option<String> {
     serde_json::from_slice(bytes.get(value.clone())?).ok()
 }
 
-fn is_signature(key: &[u8], signed: &str, signature: &str) -> bool {
+fn is_signature(key: &PublicKey, signed: &str, signature: &str) -> bool {
     let named = HASHES.iter().find_map(|(front, hash)| Some((*hash, signature.strip_prefix(front)?)));
     let (hash, base64) = named.unwrap_or((Hash::Sha1, signature));
     rsa::is_signature(key, hash, signed.as_bytes(), base64)

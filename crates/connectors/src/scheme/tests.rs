@@ -11,9 +11,9 @@ pub(super) fn no_keys() -> Vec<String> {
     vec![
         "not a key".to_owned(),
         PUBLIC.to_owned(),
-        include_str!("test_keys/elliptic.pem").to_owned(),
-        include_str!("test_keys/small.pem").to_owned(),
-        labelled("ENCRYPTED PRIVATE KEY", "MAAA"),
+        include_str!("../pem/fixtures/ec_sec1.pem").to_owned(),
+        include_str!("../pem/fixtures/rsa_1024.pem").to_owned(),
+        include_str!("../pem/fixtures/encrypted_pkcs8.pem").to_owned(),
         labelled("PRIVATE KEY", "MAAA"),
         PKCS8.get(..800).unwrap().to_owned(),
     ]

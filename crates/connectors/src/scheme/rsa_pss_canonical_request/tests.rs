@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::*;
+use crate::pem;
 use crate::scheme::tests::{PKCS1, PKCS8, PUBLIC, no_keys, signing};
 
 const BODY: &str =
@@ -53,7 +54,7 @@ fn values(key: &str) -> [(&'static str, &str); 4] {
 }
 
 fn is_pss_signature(message: &str, base64: &str) -> bool {
-    let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, rsa::public_key(PUBLIC).unwrap());
+    let key = UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, pem::rsa_public_key(PUBLIC).unwrap());
     key.verify(message.as_bytes(), &STANDARD.decode(base64).unwrap()).is_ok()
 }
 
