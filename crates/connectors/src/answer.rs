@@ -50,9 +50,9 @@ pub(crate) fn picked(call: &Call, whole: JsonObject) -> Option<JsonObject> {
     }
 }
 
-/// Whether a success without a body is one.
+/// Whether a success without a body is one: not where the caller is promised a part of it, nor where the definition says what a yes has in it.
 pub(crate) fn may_be_empty(call: &Call) -> bool {
-    call.answer == AnswerShape::Whole
+    call.answer == AnswerShape::Whole && call.success.equals.is_empty()
 }
 
 fn is_success(answer: &Answer) -> bool {

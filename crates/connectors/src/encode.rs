@@ -17,6 +17,8 @@ pub const FORM_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The most problems that one body is told about.
 const PROBLEMS_MAX: usize = 100;
 
+const SAME_NAME: &str = "has the same name as another member once it is written as a form";
+
 /// A place of the body that only JSON may reach, not a name with brackets in it.
 #[derive(Clone, Debug)]
 pub struct Protected {
@@ -153,13 +155,18 @@ impl Form<'_> {
         if !self.is_nested && name.depth > 0 && !members.is_empty() {
             return self.not_a_scalar(name);
         }
+        // Two members of one name would become one of both, which no reader of the JSON has seen.
+        let mut own = HashSet::new();
         for member in members {
             if self.is_stopped {
                 return;
             }
             let child = name.child(&member.name);
+            let is_repeated = !own.insert(member.name.clone());
             if member.name.is_empty() {
                 self.problem(&child.pointer, "value_error", "an empty name means a list once it is written as a form".to_owned());
+            } else if is_repeated {
+                self.problem(&child.pointer, "value_error", SAME_NAME.to_owned());
             } else {
                 self.value(member.value_range, &child);
             }
@@ -173,8 +180,7 @@ impl Form<'_> {
             return self.problem(&name.pointer, "value_error", why);
         }
         if !self.seen.insert(name.meaning.clone()) {
-            let message = "has the same name as another member once it is written as a form".to_owned();
-            return self.problem(&name.pointer, "value_error", message);
+            return self.problem(&name.pointer, "value_error", SAME_NAME.to_owned());
         }
         if !self.out.is_empty() {
             self.out.push('&');

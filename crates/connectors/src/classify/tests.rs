@@ -108,7 +108,11 @@ fn a_success_that_the_body_denies_is_a_failure_with_the_bodys_code() {
     let refused = classify(&graph_call(), &object("{}"), &answered(200, r#"{"errors":[{"class":"AUTHENTICATION"}]}"#), &Mask::new([]));
     assert_eq!(refused.session.code, Some(SessionCode::InvalidServiceCredentials));
     assert_eq!(refused.facts.service_code.as_deref(), Some("AUTHENTICATION"));
-    assert_eq!(read(session(&graph_call(), &answered(200, ""))), (None, None));
+    // Nothing is not what a yes is declared to hold; where only something must be absent, it is.
+    assert_eq!(read(session(&graph_call(), &answered(200, ""))), (Some(SessionCode::InvalidServiceResponse), None));
+    let mut absent_only = graph_call();
+    absent_only.success.equals.clear();
+    assert_eq!(read(session(&absent_only, &answered(200, ""))), (None, None));
 }
 
 #[test]

@@ -41,7 +41,9 @@ fn what_can_not_be_written_unambiguously_is_refused() {
         assert_eq!(found.iter().map(|(at, _)| at.as_str()).collect::<Vec<_>>(), expected, "{text}");
     };
     check(r#"{"a":1,"a":2}"#, &["/a"]);
-    check(r#"{"a":["x"],"a":{"0":"y"}}"#, &["/a/0"]);
+    check(r#"{"a":["x"],"a":{"0":"y"}}"#, &["/a"]);
+    check(r#"{"a":{"b":1},"\u0061":{"c":2}}"#, &["/a"]);
+    check(r#"{"a":{"b":null,"b":[]}}"#, &["/a/b"]);
     check(r#"{"a":{"b":1},"a[b]":2}"#, &["/a[b]"]);
     check(r#"{"a":{"":1}}"#, &["/a/"]);
     check(r#"{"a":"\ud800","b":{"\ud800":1}}"#, &["/a", "/b"]);

@@ -134,6 +134,18 @@ fn rows(success: u16) -> Vec<(&'static str, Answer)> {
     ]
 }
 
+/// What a payment service is known to answer to a call.
+pub(crate) fn bodies(service: &Service, connector: &Connector, call: &Call) -> Vec<Bytes> {
+    let simulator = service.provider().simulator.as_ref().unwrap();
+    let stage = Stage::new(connector, call, &service.stored("sandbox"));
+    let success = simulator.answer_of(&connector.method().key);
+    let templates = success.into_iter().chain(simulator.second.as_ref().map(|step| &step.answer)).chain(simulator.refuse.values());
+    let mut bodies: Vec<Bytes> = templates.map(|template| Bytes::from(stage.fill(template))).collect();
+    let played = service.fixture.iter().flat_map(|fixture| &fixture.answers);
+    bodies.extend(played.filter_map(|played| played.answer.body.clone().ok()));
+    bodies
+}
+
 fn success_status(call: &Call) -> u16 {
     call.success.statuses.first().copied().unwrap_or(200)
 }

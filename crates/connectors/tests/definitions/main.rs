@@ -5,8 +5,11 @@
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+mod any;
+mod expected;
 mod fixture;
 mod printed;
+mod properties;
 mod requests;
 mod service;
 

@@ -228,9 +228,9 @@ fn of_pattern(field: &Field) -> String {
 
 fn pem(key: &str) -> &'static str {
     match key {
-        _ if key.contains("cert") => include_str!("stand_in.cert.pem"),
-        _ if key.contains("public") || key.contains("answer") => include_str!("stand_in.public.pem"),
-        _ => include_str!("stand_in.key.pem"),
+        _ if key.contains("cert") => include_str!("../../src/pem/fixtures/rsa_certificate.pem"),
+        _ if key.contains("public") || key.contains("answer") => include_str!("../../src/scheme/test_keys/public.pem"),
+        _ => include_str!("../../src/scheme/test_keys/pkcs8.pem"),
     }
 }
 
