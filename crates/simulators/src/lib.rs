@@ -129,7 +129,12 @@ async fn answer(stage: Stage, request: Request<Incoming>) -> Result<Response<Ful
     };
     let received = Received { method: head.method, path: format!("/{native}"), headers: head.headers, body: body.to_bytes() };
     match play::play(provider, &received, &fill::Maker::new(stage.address)) {
-        Played::Answer { status, body } => Ok(respond(status, "application/json", body)),
+        Played::Answer { status, headers, body } => {
+            let mut response = Response::new(Full::new(body));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            Ok(response)
+        }
         Played::Drop => Err(Dropped),
         Played::Slow => {
             tokio::select! {

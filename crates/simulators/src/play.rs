@@ -1,9 +1,10 @@
 //! One request to a simulated payment service and its answer, pure but for made-up ids.
 
 use bytes::Bytes;
-use connectors::model::{Call, Place, Provider, RequestLine, Simulator, Template, Verify};
+use connectors::model::{self, AnswerShape, Call, Part, Place, Provider, RequestLine, Simulator, Template, Verify};
 use domain::json::Pointer;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::fill::{Maker, Scene};
@@ -28,10 +29,12 @@ pub struct Received {
 /// What becomes of a request.
 #[derive(Clone, Debug)]
 pub enum Played {
-    /// An answer in JSON, or in what is deliberately not JSON.
+    /// An answer in the service's own shape, or in what is deliberately none.
     Answer {
         /// The service's own status.
         status: StatusCode,
+        /// The media type, and what the definition adds to a success.
+        headers: HeaderMap,
         /// The service's own shape.
         body: Bytes,
     },
@@ -51,6 +54,14 @@ enum Wish {
     Drop,
 }
 
+/// How one step of a session is played.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    call: &'a Call,
+    requires: &'a [Pointer],
+    answer: Option<&'a Template>,
+}
+
 /// A call that was recognised, and all that its answer depends on.
 struct Scenario<'a> {
     provider: &'a Provider,
@@ -68,19 +79,29 @@ pub fn play(provider: &Provider, received: &Received, maker: &Maker) -> Played {
     let Some(simulator) = &provider.simulator else { return not_found() };
     let body = read_body(&received.body);
     let scenario = |call, method_code| Scenario { provider, simulator, call, method_code, received, body: &body, maker };
-    if let Some(token) = provider.token.as_ref().filter(|token| is_asked(&token.call, "", received)) {
+    if let Some(token) = provider.token.as_ref().filter(|token| asked_line(&token.call, "", received).is_some()) {
         let places = token.token.iter().chain(&token.expires);
         return scenario(&token.call, None).token(places.filter_map(answer_pointer));
     }
     if let Some(Verify::Call(call)) = &provider.verify
-        && is_asked(call, "", received)
+        && asked_line(call, "", received).is_some()
         && is_verification(call, &body)
     {
         return scenario(call, None).verify();
     }
-    let Some(call) = &provider.session else { return not_found() };
-    let asked = provider.methods.iter().find(|method| is_asked(call, &method.key, received));
-    asked.map_or_else(not_found, |method| scenario(call, method.code.as_deref()).session(&method.key))
+    let asked = provider.methods.iter().flat_map(|method| steps(provider, simulator, method).map(move |step| (method, step)));
+    // One path may begin like the other: the line that says more of it is meant. Of several methods the first.
+    let asked = asked.filter_map(|(method, step)| Some((asked_line(step.call, &method.key, received)?, method, step)));
+    let asked = asked.reduce(|best, other| if other.0 > best.0 { other } else { best });
+    asked.map_or_else(not_found, |(_, method, step)| scenario(step.call, method.code.as_deref()).session(step))
+}
+
+/// The calls that create a session with a method.
+fn steps<'a>(provider: &'a Provider, simulator: &'a Simulator, method: &'a model::Method) -> impl Iterator<Item = Step<'a>> {
+    let requires = simulator.requires.pick(&method.key, |_| None).map(Vec::as_slice).unwrap_or_default();
+    let first = provider.session.iter().map(move |call| Step { call, requires, answer: simulator.answer_of(&method.key) });
+    let second = provider.second.iter().zip(&simulator.second);
+    first.chain(second.map(|(call, second)| Step { call, requires: &second.requires, answer: Some(&second.answer) }))
 }
 
 // === impl Scenario ===
@@ -103,7 +124,7 @@ impl Scenario<'_> {
         if self.credentials_accepted() { answer(success_status(self.call), "{}".to_owned()) } else { self.refuse_credentials() }
     }
 
-    fn session(&self, method: &str) -> Played {
+    fn session(&self, step: Step<'_>) -> Played {
         match wish(self.body) {
             Some(Wish::Drop) => return Played::Drop,
             Some(Wish::Slow) => return Played::Slow,
@@ -116,12 +137,25 @@ impl Scenario<'_> {
         if !self.credentials_accepted() {
             return self.refuse_credentials();
         }
-        let required = self.simulator.requires.pick(method, |_| None).map(Vec::as_slice).unwrap_or_default();
-        if let Some(missing) = required.iter().find(|pointer| self.body.pointer(&pointer.to_string()).is_none()) {
+        if let Some(missing) = step.requires.iter().find(|pointer| self.body.pointer(&pointer.to_string()).is_none()) {
             return self.decline(Some(missing));
         }
-        let template = self.simulator.answer_of(method);
-        answer(success_status(self.call), template.map_or_else(|| "{}".to_owned(), |template| self.maker.fill(template, self.scene(None))))
+        let body = step.answer.map_or_else(|| "{}".to_owned(), |template| self.maker.fill(template, self.scene(None)));
+        Played::Answer { status: success_status(self.call), headers: self.success_headers(), body: body.into() }
+    }
+
+    /// A text comes as what the call takes it for. A header whose value can be none is left out.
+    fn success_headers(&self) -> HeaderMap {
+        let mut headers = match &self.call.answer {
+            AnswerShape::TextAs { content, .. } => content_type(content),
+            AnswerShape::Whole | AnswerShape::Pick(_) | AnswerShape::Build(_) => content_type(JSON),
+        };
+        for (name, template) in &self.simulator.answer_headers {
+            if let Ok(value) = HeaderValue::from_str(&self.maker.fill(template, self.scene(None))) {
+                headers.insert(name.clone(), value);
+            }
+        }
+        headers
     }
 
     /// The refusal that the service gives a wrong request: its first status that does not mean wrong credentials.
@@ -161,11 +195,13 @@ impl Scenario<'_> {
 
 // === recognising a request ===
 
-fn is_asked(call: &Call, method: &str, received: &Received) -> bool {
+/// Whether a call of a method is asked for: how much of the path its request line says literally.
+fn asked_line(call: &Call, method: &str, received: &Received) -> Option<usize> {
     let matches = |line: &RequestLine| line.method == received.method && credentials::values(&line.path, &received.path).is_some();
+    let literal = |line: &RequestLine| line.path.0.iter().map(|part| if let Part::Text(text) = part { text.len() } else { 0 }).sum();
     match call.request.pick(method, |_| None) {
-        Some(line) => matches(line),
-        None => call.request.all().into_iter().any(matches),
+        Some(line) => matches(line).then(|| literal(line)),
+        None => call.request.all().into_iter().filter(|line| matches(line)).map(literal).max(),
     }
 }
 
@@ -201,8 +237,16 @@ fn wish(body: &Value) -> Option<Wish> {
 /// How long a simulated token lives, seconds.
 const TOKEN_SECONDS: u32 = 3600;
 
+const JSON: &str = "application/json";
+
 fn answer(status: StatusCode, body: String) -> Played {
-    Played::Answer { status, body: body.into() }
+    Played::Answer { status, headers: content_type(JSON), body: body.into() }
+}
+
+fn content_type(media: &str) -> HeaderMap {
+    // Reading the file made sure that it is a media type.
+    let value = HeaderValue::from_str(media).unwrap_or(HeaderValue::from_static(JSON));
+    HeaderMap::from_iter([(CONTENT_TYPE, value)])
 }
 
 fn success_status(call: &Call) -> StatusCode {
@@ -224,3 +268,6 @@ fn put(target: &mut Value, path: &[String], value: Value) {
         put(map.entry(name.clone()).or_insert_with(|| Value::Object(Map::new())), rest, value);
     }
 }
+
+#[cfg(test)]
+mod tests;

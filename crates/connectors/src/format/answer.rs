@@ -18,11 +18,14 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>) -> Option<AnswerShape> {
     let pick = table.get("pick").and_then(|node| node.pointer());
     let text_as = table.get("text_as").and_then(|node| node.line(100));
     let content = content(&table);
-    let build = table.get("build").map(|node| build(&node, cx));
+    let build = table.get("build").and_then(|node| build(&node, cx));
     if shapes != 1 {
         table.wrong(format!("`{}` has exactly one of {}", node.path(), SHAPES.join(", ")));
     }
     table.finish();
+    if shapes != 1 {
+        return None;
+    }
     match (pick, text_as, build) {
         (Some(pointer), ..) => Some(AnswerShape::Pick(pointer)),
         (_, Some(member), _) => Some(AnswerShape::TextAs { member: member.to_owned(), content: content? }),
@@ -44,13 +47,16 @@ fn content(table: &Table<'_>) -> Option<String> {
     Some(text.to_ascii_lowercase())
 }
 
-fn build(node: &Node<'_>, cx: &Context<'_>) -> Vec<(String, Vec<Place>)> {
-    let entries = node.table().map(|table| table.entries()).unwrap_or_default();
-    if node.value().is_table() && !(1..=MEMBERS_MAX).contains(&entries.len()) {
+/// The members in the order of the file; nothing of them with a mistake in any.
+fn build(node: &Node<'_>, cx: &Context<'_>) -> Option<Vec<(String, Vec<Place>)>> {
+    let entries = node.table()?.entries();
+    if !(1..=MEMBERS_MAX).contains(&entries.len()) {
         node.wrong_key(format!("`{}` must have 1 to {MEMBERS_MAX} members", node.path()));
+        return None;
     }
-    let members = entries.iter().take(MEMBERS_MAX);
-    members.map(|entry| (entry.key().to_owned(), places(entry, cx, Side::Answer).into_iter().map(|(_, place)| place).collect())).collect()
+    let places = |entry: &Node<'_>| places(entry, cx, Side::Answer).into_iter().map(|(_, place)| place).collect::<Vec<_>>();
+    let members: Vec<_> = entries.iter().map(|entry| (entry.key().to_owned(), places(entry))).collect();
+    members.iter().all(|(_, places)| !places.is_empty()).then_some(members)
 }
 
 /// What is read of an answer that the server makes itself can only be one of the members that it is made of.

@@ -69,6 +69,15 @@ pub(super) fn call_headers(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Vec
     headers
 }
 
+/// Headers of a simulated answer.
+pub(super) fn answer_headers(node: &Node<'_>, cx: &Context<'_>) -> Vec<(HeaderName, Template)> {
+    let headers = headers(node, cx, Allowed::SIMULATOR);
+    if headers.iter().any(|(name, _)| name == header::CONTENT_TYPE) {
+        node.wrong_key("the media type of a simulated answer is application/json, or what `call.session.answer.content` says");
+    }
+    headers
+}
+
 /// A name of a header that is ours to set.
 pub(super) fn header_name(text: &str, at: usize, cx: &Context<'_>) -> Option<HeaderName> {
     let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {

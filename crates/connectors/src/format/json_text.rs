@@ -1,6 +1,6 @@
 //! JSON inside of strings: read, with the place of a mistake in the file.
 
-use domain::JsonObject;
+use domain::JsonText;
 use domain::json::{JsonError, Kind, Pointer, array_index, elements, kind_at, members, root};
 use serde_json::Value;
 
@@ -14,6 +14,16 @@ pub(super) fn json_object(node: &Node<'_>) -> Option<Value> {
 
 /// Reads a text as one JSON object; `origin` says which byte of the node's string a byte of the text came from.
 pub(super) fn check_object(node: &Node<'_>, text: &str, origin: impl Fn(usize) -> usize) -> Option<Value> {
+    let value = check_json(node, text, origin)?;
+    if !value.is_object() {
+        node.wrong(format!("`{}` is {}", node.path(), JsonError::NotAnObject));
+        return None;
+    }
+    Some(value)
+}
+
+/// Reads a text as one JSON value of any kind.
+pub(super) fn check_json(node: &Node<'_>, text: &str, origin: impl Fn(usize) -> usize) -> Option<Value> {
     let value = match serde_json::from_str::<Value>(text) {
         Ok(value) => value,
         Err(error) => {
@@ -24,12 +34,9 @@ pub(super) fn check_object(node: &Node<'_>, text: &str, origin: impl Fn(usize) -
             return None;
         }
     };
-    match JsonObject::parse(text.as_bytes().to_vec()) {
-        Ok(_) => {}
-        Err(error @ (JsonError::Syntax | JsonError::NotAnObject | JsonError::TooDeep)) => {
-            node.wrong(format!("`{}` is {error}", node.path()));
-            return None;
-        }
+    if let Err(error) = JsonText::parse(text.as_bytes().to_vec()) {
+        node.wrong(format!("`{}` is {error}", node.path()));
+        return None;
     }
     if let Some((at, name)) = root(text.as_bytes()).and_then(|range| repeated(text.as_bytes(), range.start)) {
         node.report()

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use domain::json::Pointer;
+use http::HeaderName;
 use serde_json::Value;
 
+use super::auth::answer_headers;
 use super::call::Read;
 use super::choice::{Pickers, choice};
-use super::json_text::{at, can_add, can_stand, check_object, json_object, put, remove};
+use super::json_text::{at, can_add, can_stand, check_json, check_object, json_object, put, remove};
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, Filled, template};
-use crate::model::{Call, Choice, Method, Simulator, Success, Template};
+use crate::model::{AnswerShape, Call, Choice, Method, Part, Place, Simulator, Success, Template};
 
 /// The name of a refusal without a status of its own.
 const CREDENTIALS: &str = "credentials";
@@ -25,6 +27,7 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
     let requires = table.get("requires");
     let example = table.require("example");
     let answer = table.require("answer");
+    let answer_headers = table.get("answer_headers").map(|node| answer_headers(&node, cx)).unwrap_or_default();
     let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx, session)).unwrap_or_default();
     let requires = match &requires {
         Some(node) => choice(node, cx, Pickers::Method, |node| {
@@ -52,13 +55,13 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
         }
         proved.push(combination);
         check_example(cx, session, method, (node, example), required);
-        check_answer(answer, &finished_body(&session.call, example), &session.call.success);
+        check_answer(answer, &answer_headers, &finished_body(&session.call, example), &session.call);
     }
     Some(Simulator {
         requires: map(requires, |pointers| pointers.into_iter().map(|(_, pointer)| pointer).collect()),
         example: map(examples, |(node, _)| node.text().unwrap_or_default().to_owned()),
         answer: map(answers, |(_, template)| template),
-        answer_headers: Vec::new(),
+        answer_headers,
         second: None,
         refuse,
         refuse_credentials,
@@ -107,15 +110,67 @@ fn check_example(cx: &Context<'_>, session: &Read, method: &Method, (node, examp
     }
 }
 
-/// A success is a JSON object or empty: anything else would not be a success.
-fn check_answer(node: &Node<'_>, body: &Value, success: &Success) {
-    let Some(text) = node.text().filter(|text| !text.trim().is_empty()) else { return };
+/// A header and what it is answered with.
+type Headers = [(HeaderName, Template)];
+
+/// A success is what the call takes for one: an object or nothing, or what its `answer` makes an object of.
+fn check_answer(node: &Node<'_>, headers: &Headers, body: &Value, call: &Call) {
+    let Some(text) = node.text() else { return };
     let filled = Filled::new(text, |pointer| at(body, pointer).map_or("null".to_owned(), Value::to_string));
-    if let Some(answer) = check_object(node, &filled.text, |at| filled.origin(at))
-        && let Some(why) = says_no(success, &answer)
-    {
+    let object = || check_object(node, &filled.text, |at| filled.origin(at));
+    let answer = match &call.answer {
+        AnswerShape::Whole if text.trim().is_empty() => return,
+        AnswerShape::Whole => object(),
+        AnswerShape::Pick(pointer) => object().filter(|answer| {
+            let is_there = at(answer, pointer).is_some_and(Value::is_object);
+            if !is_there {
+                node.wrong(format!("this answer has no object at `{pointer}`, which `call.session.answer` picks"));
+            }
+            is_there
+        }),
+        AnswerShape::TextAs { member, .. } => {
+            let is_text = !filled.text.is_empty() && !filled.text.chars().any(char::is_control);
+            if !is_text {
+                node.wrong("`call.session.answer` takes a text in one line, and this is none");
+            }
+            is_text.then(|| serde_json::json!({ member: filled.text }))
+        }
+        AnswerShape::Build(members) => {
+            let sent = if text.is_empty() { Some(Value::Null) } else { object() };
+            let built = sent.as_ref().and_then(|sent| built(members, sent, headers));
+            if sent.is_some() && built.is_none() {
+                node.wrong("neither this answer nor `answer_headers` has anything that `call.session.answer` builds of");
+            }
+            built
+        }
+    };
+    if let Some(why) = answer.and_then(|answer| says_no(&call.success, &answer)) {
         node.wrong(format!("this answer is not the success that `call.session.success` describes: {why}"));
     }
+}
+
+/// The object that is built of an answer; `None` where nothing is there.
+fn built(members: &[(String, Vec<Place>)], body: &Value, headers: &Headers) -> Option<Value> {
+    let header = |name: &HeaderName| headers.iter().find(|(known, _)| known == name).map(|(_, template)| Value::from(stand_in(template)));
+    let value = |place: &Place| match place {
+        Place::Request(_) => None,
+        Place::Answer(pointer) => at(body, pointer).cloned(),
+        Place::AnswerKey(pointer) => at(body, pointer)?.as_object()?.keys().next().cloned().map(Value::from),
+        Place::AnswerHeader(name) => header(name),
+    };
+    let is_there = |value: &Value| !value.is_null() && value != "";
+    let found = members.iter().filter_map(|(name, places)| Some((name.clone(), places.iter().filter_map(value).find(is_there)?)));
+    let found: serde_json::Map<String, Value> = found.collect();
+    (!found.is_empty()).then_some(Value::Object(found))
+}
+
+/// The text of a template with something in place of its names.
+fn stand_in(template: &Template) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Name(_) => "x".to_owned(),
+    };
+    template.0.iter().map(part).collect()
 }
 
 /// Why a body at a success status is a no; `None` if it is a yes.
@@ -163,9 +218,8 @@ fn refusals(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> (BTree
         let Some(template) = template(entry, cx, Allowed::SIMULATOR) else { continue };
         let key = entry.key();
         let status = key.parse::<u16>().ok().filter(|status| key.len() == 3 && (200..=599).contains(status));
-        let success = session.map(|session| &session.call.success);
-        let at_success = |success: &&Success| key == CREDENTIALS || status.is_some_and(|status| success.statuses.contains(&status));
-        check_refusal(entry, success.filter(at_success));
+        let at_success = |call: &&Call| key == CREDENTIALS || status.is_some_and(|status| call.success.statuses.contains(&status));
+        check_refusal(entry, session.map(|session| &session.call).filter(at_success));
         if key == CREDENTIALS {
             credentials = Some(template);
             continue;
@@ -186,17 +240,27 @@ fn refusals(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> (BTree
     (refusals, credentials)
 }
 
-/// What looks like JSON must be JSON; services also refuse with plain text, or with nothing. At a success status the body must say no.
-fn check_refusal(node: &Node<'_>, success: Option<&Success>) {
+/// What looks like JSON must be JSON; services also refuse with plain text, or with nothing. At a success status of the call the body must say no.
+fn check_refusal(node: &Node<'_>, call: Option<&Call>) {
     let Some(text) = node.text() else { return };
-    let body = if text.trim_start().starts_with('{') {
+    let body = if text.trim_start().starts_with(['{', '[']) {
         let filled = Filled::new(text, |_| "null".to_owned());
-        let Some(body) = check_object(node, &filled.text, |at| filled.origin(at)) else { return };
+        let Some(body) = check_json(node, &filled.text, |at| filled.origin(at)) else { return };
         body
     } else {
         Value::Null
     };
-    if success.is_some_and(|success| says_no(success, &body).is_none()) {
+    if call.is_some_and(|call| would_succeed(call, &body)) {
         node.wrong("this refusal has a success status, and `call.session.success` would take it for a success");
+    }
+}
+
+/// Whether a JSON body at a success status, without headers, is a success.
+fn would_succeed(call: &Call, body: &Value) -> bool {
+    match &call.answer {
+        AnswerShape::Whole | AnswerShape::Pick(_) => says_no(&call.success, body).is_none(),
+        // Refusals are sent as JSON, so they are no text of another kind.
+        AnswerShape::TextAs { .. } => false,
+        AnswerShape::Build(members) => built(members, body, &[]).is_some_and(|built| says_no(&call.success, &built).is_none()),
     }
 }

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::model::{AnswerShape, Choice, Place, Required};
+use crate::model::{Choice, Required};
+
+mod answers;
 
 /// A small file without mistakes: the cases below break one thing each.
 const GOOD: &str = r##"format = 1
@@ -218,66 +220,6 @@ fn wrong_types_and_values_say_what_is_right() {
 }
 
 #[test]
-fn places_and_shapes_of_answers_are_read() {
-    let key = |text: &str| format!("error_code = \"{text}\"");
-    check(
-        &key("answer /error"),
-        "error_code = [\"answer key /errors\", \"answer header x-code\", \"answer /0/code\", \"answer /a b\"]",
-        &[],
-    );
-    let session = |to: &str| parse(&GOOD.replace("error_code =", &format!("answer = {to}\nerror_code =")), "x").unwrap().session.unwrap();
-    let pointer = |text: &str| domain::json::Pointer::parse(text).unwrap();
-    let code = parse(&GOOD.replace("answer /error\"", "answer key /errors\""), "x").unwrap().session.unwrap().error_code;
-    assert_eq!(code, [Place::AnswerKey(pointer("/errors"))]);
-    check(
-        &key("answer /error"),
-        &key("answer key errors"),
-        &[
-            "x:21:26: `errors` is no JSON pointer to a member; it must look like `/amount/value`, with `~1` for `/` and `~0` for `~` in names",
-        ],
-    );
-    check(&key("answer /error"), &key("answer header x:y"), &["x:21:29: `x:y` is no name of a header"]);
-    assert_eq!(parse(GOOD, "x").unwrap().session.unwrap().answer, AnswerShape::Whole);
-    assert_eq!(session("{ pick = \"/amount\" }").answer, AnswerShape::Pick(pointer("/amount")));
-}
-
-#[test]
-fn a_shape_of_an_answer_is_one_and_whole() {
-    let wrong = |to: &str, expected: &[&str]| check("error_code =", &format!("{to}\nerror_code ="), expected);
-    let one = "`call.session.answer` has exactly one of pick, text_as, build";
-    wrong("answer = {}", &[&format!("x:21:1: {one}")]);
-    wrong("answer = { pick = \"/a\", text_as = \"b\", content = \"a/b\" }", &[&format!("x:21:1: {one}")]);
-    wrong("answer = { text_as = \"b\" }", &["x:21:1: `call.session.answer` has no `content`"]);
-    wrong("answer = { pick = \"/a\", content = \"a/b\" }", &["x:21:25: `content` is the media type of a text and belongs to `text_as`"]);
-    for media in ["jwt", "text/plain; charset=utf-8", "a/b/c", "/a", "a/"] {
-        let said = format!("x:21:37: `{media}` is no media type without parameters, such as application/jwt");
-        wrong(&format!("answer = {{ text_as = \"b\", content = \"{media}\" }}"), &[&said]);
-    }
-    wrong("answer = { build = {} }", &["x:21:12: `call.session.answer.build` must have 1 to 20 members"]);
-    wrong(
-        "answer = { build = { id = \"request /id\" } }",
-        &["x:21:27: `request /id` is no place; allowed: `answer /pointer`, `answer key /pointer`, `answer header name`"],
-    );
-    wrong(
-        "answer = { peck = \"/a\" }",
-        &[
-            &format!("x:21:1: {one}"),
-            "x:21:12: `peck` is no key of `call.session.answer`; allowed: pick, text_as, content, build; did you mean `pick`?",
-        ],
-    );
-    let made = |key: &str| format!("answer.build = {{ id = \"answer header location\", name = \"answer /n\" }}\n{key}");
-    let outside = |pointer: &str| format!("`{pointer}` is not in the object that `answer` makes; its members are id, name");
-    wrong(&made("private = \"/token\""), &[&format!("x:22:11: {}", outside("/token"))]);
-    wrong(&made("withhold = [\"/name/x\", \"/nam\"]"), &[&format!("x:22:24: {}; did you mean `name`?", outside("/nam"))]);
-    let built = "[call.session.answer.build]\nid = \"answer header location\"\nname = \"answer /n\"\n[call.session.record]\n";
-    check(
-        "[call.session.record]",
-        &format!("{built}service_id = [\"answer /id\", \"answer /data/id\", \"answer header x\"]"),
-        &[&format!("x:27:29: {}", outside("/data/id"))],
-    );
-}
-
-#[test]
 fn secrets_stand_only_where_they_are_never_logged() {
     let secret = |place: &str, line: usize, column: usize| {
         format!(
@@ -485,39 +427,6 @@ fn the_schema_for_editors_agrees() {
             assert!(!said(&broken).is_empty(), "{name}: {line}");
         }
         assert!(!validator.is_valid(&json(&format!("unheard_of = 1\n{text}"))), "{name}");
-    }
-}
-
-#[test]
-fn the_schema_and_the_reader_agree_on_shapes_and_places() {
-    let schema: serde_json::Value = serde_json::from_str(include_str!("../../schema/definition.schema.json")).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    for (line, good) in [
-        ("answer = { pick = \"/amount\" }", true),
-        ("answer = { pick = \"a\" }", false),
-        ("answer = { text_as = \"jwt\", content = \"application/jwt\" }", true),
-        ("answer = { text_as = \"jwt\", content = \"text/plain; charset=utf-8\" }", false),
-        ("answer = { text_as = \"jwt\" }", false),
-        ("answer = { build = { id = \"answer header location\", n = [\"answer key /a\", \"answer /b\"] } }", true),
-        ("answer = { build = { id = \"request /id\" } }", false),
-        ("answer = { build = {} }", false),
-        ("answer = { pick = \"/a\", build = { id = \"answer /id\" } }", false),
-        ("answer = {}", false),
-        ("record.reference = \"answer key /a\"", true),
-        ("record.reference = \"answer keys /a\"", false),
-    ] {
-        // Whether the simulated answer fits is asked elsewhere.
-        let text = GOOD
-            .replace("error_code =", &format!("{line}\nerror_code ="))
-            .replace("[call.session.record]\namount = \"request /amount\"\n", "");
-        let value: serde_json::Value = toml::from_str(&text).unwrap();
-        assert_eq!(validator.is_valid(&value), good, "{line}");
-        assert_eq!(
-            said(&text).iter().all(|said| said.starts_with("x:30:") || said.starts_with("x:31:") || said.starts_with("x:32:")),
-            good,
-            "{line}: {:?}",
-            said(&text)
-        );
     }
 }
 
