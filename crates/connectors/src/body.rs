@@ -10,7 +10,7 @@ use domain::json::{JsonError, Kind, Member, Pointer, array_index, elements, kind
 use domain::{JsonObject, Problem};
 
 use crate::encode::{self, Protected};
-use crate::model::{Body, Encoding, JsonTemplate};
+use crate::model::{AttemptForm, Body, Call, Encoding, IdempotencyPlace, JsonTemplate, Name};
 use crate::template_fill::{FillError, Values, fill_json, json_string};
 
 /// The most problems that one body is told about: a body of repeated members would have a hundred thousand.
@@ -39,57 +39,145 @@ pub enum BodyError {
     Definition(&'static str),
 }
 
+/// What becomes of a body: the rules that the call has for it, and whatever else of the call concerns its members.
+#[derive(Clone, Debug)]
+pub struct Edits<'a> {
+    rules: &'a Body,
+    /// Carries the attempt's id where the caller has nothing.
+    idempotency: Option<&'a Pointer>,
+    /// What a signature is made of.
+    signed: Vec<&'a Pointer>,
+}
+
 /// One member that the definition adds.
 struct Injection<'a> {
     at: &'a Pointer,
     json: String,
-    overwrites: bool,
+    replaces: Replaces,
 }
 
-/// The body of a call. `None`: it has none, as a call without a caller and without members of its own.
-pub fn write(rules: &Body, caller: Option<&JsonObject>, values: &Values<'_>) -> Result<Option<Written>, BodyError> {
-    let is_empty = caller.is_none() && rules.constant.is_none() && rules.wrap.is_none() && rules.default.is_empty() && rules.set.is_empty();
-    if is_empty {
-        return Ok(None);
+/// What an injection may take the place of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replaces {
+    /// Of nothing: whatever the caller has stays.
+    Nothing,
+    /// Of null and of an empty string, by which no payment service recognises a request.
+    Blank,
+    /// Of anything.
+    Anything,
+}
+
+// === impl Edits ===
+
+impl<'a> Edits<'a> {
+    /// Those of a call; `signed` are the members that its signature names.
+    pub fn of(call: &'a Call, signed: Vec<&'a Pointer>) -> Self {
+        let idempotency = match call.idempotency.as_ref().map(|idempotency| &idempotency.at) {
+            Some(IdempotencyPlace::Body(pointer)) => Some(pointer),
+            Some(IdempotencyPlace::Header(_) | IdempotencyPlace::Path) | None => None,
+        };
+        Self { rules: &call.body, idempotency, signed }
     }
-    let json = edit(rules, caller, values)?;
-    let content_type = match rules.encoding {
-        Encoding::Json => "application/json",
-        Encoding::Form | Encoding::FormBrackets => "application/x-www-form-urlencoded",
-    };
-    let bytes = encode::encode(&json, rules.encoding, &protected(rules))
-        .map_err(|problems| BodyError::Problems(seen_by_caller(problems, rules)))?;
-    Ok(Some(Written { bytes, content_type }))
-}
 
-/// The caller's body with the definition's edits, still as JSON. Order: refuse, remove, wrap, default, set.
-pub fn edit(rules: &Body, caller: Option<&JsonObject>, values: &Values<'_>) -> Result<JsonObject, BodyError> {
-    let injections = injections(rules, values)?;
-    let mut bytes = match (&rules.constant, caller) {
-        (Some(constant), _) => constant.clone().into_bytes(),
-        (None, Some(body)) => {
-            let problems = problems(rules, &injections, body.bytes());
-            if !problems.is_empty() {
-                return Err(BodyError::Problems(problems));
+    /// The body of a call as JSON, before it is signed: every edit but the members that name a line of `[sign]`. `None`: the call has no body.
+    ///
+    /// Order: refuse, remove, wrap, default, set.
+    pub fn edit(&self, caller: Option<&JsonObject>, values: &Values<'_>) -> Result<Option<JsonObject>, BodyError> {
+        let rules = self.rules;
+        let has_own = rules.constant.is_some() || rules.wrap.is_some() || !rules.default.is_empty() || !rules.set.is_empty();
+        if caller.is_none() && !has_own && self.idempotency.is_none() {
+            return Ok(None);
+        }
+        let injections = self.injections(values)?;
+        let mut bytes = match (&rules.constant, caller) {
+            (Some(constant), _) => constant.clone().into_bytes(),
+            (None, Some(body)) => {
+                let problems = self.problems(&injections, body.bytes());
+                if !problems.is_empty() {
+                    return Err(BodyError::Problems(problems));
+                }
+                remove(body.bytes(), &rules.remove).ok_or(BodyError::Definition("a member can not be removed"))?
             }
-            remove(body.bytes(), &rules.remove).ok_or(BodyError::Definition("a member can not be removed"))?
+            (None, None) => b"{}".to_vec(),
+        };
+        if let Some((template, at)) = &rules.wrap {
+            let inner = String::from_utf8(bytes).map_err(|_| BodyError::Definition("a body is not UTF-8"))?;
+            bytes = put(template.clone().into_bytes(), at, &inner, Replaces::Anything)
+                .ok_or(BodyError::Definition("the wrap has no place for the body"))?;
         }
-        (None, None) => b"{}".to_vec(),
-    };
-    if let Some((template, at)) = &rules.wrap {
-        let inner = String::from_utf8(bytes).map_err(|_| BodyError::Definition("a body is not UTF-8"))?;
-        bytes = put(template.clone().into_bytes(), at, &inner, true).ok_or(BodyError::Definition("the wrap has no place for the body"))?;
+        inject(bytes, &injections).map(Some)
     }
-    for injection in &injections {
-        bytes = put(bytes, injection.at, &injection.json, injection.overwrites)
-            .ok_or(BodyError::Definition("a member can not be added at its pointer"))?;
+
+    /// The body as it is sent: with the members that name a line of `[sign]`, and encoded.
+    pub fn finish(&self, edited: JsonObject, values: &Values<'_>) -> Result<Written, BodyError> {
+        let late = filled(self.rules.set.iter().filter(|(_, template)| template.names_sign()), Replaces::Anything, values)?;
+        let json = if late.is_empty() { edited } else { inject(edited.bytes().to_vec(), &late)? };
+        let content_type = match self.rules.encoding {
+            Encoding::Json => "application/json",
+            Encoding::Form | Encoding::FormBrackets => "application/x-www-form-urlencoded",
+        };
+        let bytes = encode::encode(&json, self.rules.encoding, &self.protected())
+            .map_err(|problems| BodyError::Problems(seen_by_caller(problems, self.rules)))?;
+        Ok(Written { bytes, content_type })
     }
-    JsonObject::parse(bytes).map_err(|error| match error {
-        JsonError::TooDeep => {
-            BodyError::Problems(vec![Problem::body("", "value_error", "the body is nested too deep for this payment service")])
+
+    /// What is added before signing.
+    fn injections(&self, values: &Values<'_>) -> Result<Vec<Injection<'a>>, BodyError> {
+        let mut injections = filled(&self.rules.default, Replaces::Nothing, values)?;
+        if let Some(at) = self.idempotency {
+            let id = values.get(&Name::Attempt(AttemptForm::Id)).map_err(BodyError::Fill)?.unwrap_or_default();
+            injections.push(Injection { at, json: json_string(&id), replaces: Replaces::Blank });
         }
-        JsonError::Syntax | JsonError::NotAnObject => BodyError::Definition("the finished body is not a JSON object"),
-    })
+        injections.extend(filled(self.rules.set.iter().filter(|(_, template)| !template.names_sign()), Replaces::Anything, values)?);
+        Ok(injections)
+    }
+
+    /// Every place of the finished body that a caller's form name must not reach by spelling brackets itself.
+    fn protected(&self) -> Vec<Protected> {
+        let rules = self.rules;
+        let wrapped = |at: &Pointer| match &rules.wrap {
+            Some((_, outside)) => at.tokens().iter().fold(outside.clone(), |whole, token| whole.child(token)),
+            None => at.clone(),
+        };
+        let refused = rules.refuse.iter().map(|(at, why)| Protected { at: wrapped(at), why: why.clone() });
+        let removed = rules.remove.iter().map(wrapped);
+        let added = rules.default.iter().chain(&rules.set).map(|(at, _)| at).chain(self.idempotency).cloned();
+        let ours = removed
+            .chain(added)
+            .map(|at| Protected { why: format!("as a form name it would mean `{at}`, which the definition writes"), at });
+        let signed = self
+            .signed
+            .iter()
+            .map(|at| Protected { why: format!("as a form name it would mean `{at}`, which the signature reads"), at: (*at).clone() });
+        refused.chain(ours).chain(signed).collect()
+    }
+
+    fn problems(&self, injections: &[Injection<'_>], bytes: &[u8]) -> Vec<Problem> {
+        let rules = self.rules;
+        let mut check = Check { bytes, levels: HashSet::new(), found: BTreeMap::new() };
+        for (pointer, why) in &rules.refuse {
+            check.walk(pointer.tokens(), Purpose::Refuse(why));
+        }
+        for pointer in &rules.remove {
+            check.walk(pointer.tokens(), Purpose::Read);
+        }
+        let outside = rules.wrap.as_ref().map_or(&[][..], |(_, at)| at.tokens());
+        let late = rules.set.iter().filter(|(_, template)| template.names_sign()).map(|(at, _)| at);
+        let added = injections.iter().map(|injection| injection.at).chain(late).map(|at| (at, Purpose::Inject));
+        let signed = self.signed.iter().map(|at| (*at, Purpose::Read));
+        for (at, purpose) in added.chain(signed) {
+            // A pointer that stays outside the caller's part opens nothing of it.
+            if let Some(inside) = at.tokens().strip_prefix(outside) {
+                check.walk(inside, purpose);
+            }
+        }
+        check.found.into_values().take(PROBLEMS_MAX).collect()
+    }
+}
+
+/// The body of a call, edited and finished, for calls and checks that have nothing to sign in between. `None`: it has none, as a call without a caller and without members of its own.
+pub fn write(edits: &Edits<'_>, caller: Option<&JsonObject>, values: &Values<'_>) -> Result<Option<Written>, BodyError> {
+    edits.edit(caller, values)?.map(|edited| edits.finish(edited, values)).transpose()
 }
 
 /// The bytes without the members and elements at the pointers, repeated ones included. `None`: a name on the way can not be read.
@@ -118,38 +206,38 @@ fn seen_by_caller(mut problems: Vec<Problem>, rules: &Body) -> Vec<Problem> {
 
 // === what is added ===
 
-fn injections<'a>(rules: &'a Body, values: &Values<'_>) -> Result<Vec<Injection<'a>>, BodyError> {
-    let with = |overwrites: bool| move |(at, template): &'a (Pointer, JsonTemplate)| (at, template, overwrites);
+fn filled<'a>(
+    members: impl IntoIterator<Item = &'a (Pointer, JsonTemplate)>,
+    replaces: Replaces,
+    values: &Values<'_>,
+) -> Result<Vec<Injection<'a>>, BodyError> {
     let mut injections = Vec::new();
-    let mut added = 0;
-    for (at, template, overwrites) in rules.default.iter().map(with(false)).chain(rules.set.iter().map(with(true))) {
+    for (at, template) in members {
         if let Some(json) = fill_json(template, values).map_err(BodyError::Fill)? {
-            added += json.len();
-            if added > ADDED_BYTES_MAX {
-                return Err(BodyError::Fill(FillError::TooLong));
-            }
-            injections.push(Injection { at, json, overwrites });
+            injections.push(Injection { at, json, replaces });
         }
     }
     Ok(injections)
 }
 
-/// Every place of the finished body that a caller's form name must not reach by spelling brackets itself.
-fn protected(rules: &Body) -> Vec<Protected> {
-    let wrapped = |at: &Pointer| match &rules.wrap {
-        Some((_, outside)) => at.tokens().iter().fold(outside.clone(), |whole, token| whole.child(token)),
-        None => at.clone(),
-    };
-    let refused = rules.refuse.iter().map(|(at, why)| Protected { at: wrapped(at), why: why.clone() });
-    let removed = rules.remove.iter().map(wrapped);
-    let added = rules.default.iter().chain(&rules.set).map(|(at, _)| at.clone());
-    let ours =
-        removed.chain(added).map(|at| Protected { why: format!("as a form name it would mean `{at}`, which the definition writes"), at });
-    refused.chain(ours).collect()
+fn inject(mut bytes: Vec<u8>, injections: &[Injection<'_>]) -> Result<JsonObject, BodyError> {
+    if injections.iter().map(|injection| injection.json.len()).sum::<usize>() > ADDED_BYTES_MAX {
+        return Err(BodyError::Fill(FillError::TooLong));
+    }
+    for injection in injections {
+        bytes = put(bytes, injection.at, &injection.json, injection.replaces)
+            .ok_or(BodyError::Definition("a member can not be added at its pointer"))?;
+    }
+    JsonObject::parse(bytes).map_err(|error| match error {
+        JsonError::TooDeep => {
+            BodyError::Problems(vec![Problem::body("", "value_error", "the body is nested too deep for this payment service")])
+        }
+        JsonError::Syntax | JsonError::NotAnObject => BodyError::Definition("the finished body is not a JSON object"),
+    })
 }
 
 /// A value at a pointer, missing parents made. `None`: a parent is there and no object.
-pub(crate) fn put(bytes: Vec<u8>, pointer: &Pointer, json: &str, overwrites: bool) -> Option<Vec<u8>> {
+pub(crate) fn put(bytes: Vec<u8>, pointer: &Pointer, json: &str, replaces: Replaces) -> Option<Vec<u8>> {
     let mut at = root(&bytes)?.start;
     let tokens = pointer.tokens();
     let mut place = None;
@@ -175,7 +263,12 @@ pub(crate) fn put(bytes: Vec<u8>, pointer: &Pointer, json: &str, overwrites: boo
         }
     }
     let (range, json) = place?;
-    Some(if overwrites { spliced(&bytes, range, &json) } else { bytes })
+    let gives_way = match replaces {
+        Replaces::Nothing => false,
+        Replaces::Blank => matches!(bytes.get(range.clone())?, b"null" | b"\"\""),
+        Replaces::Anything => true,
+    };
+    Some(if gives_way { spliced(&bytes, range, &json) } else { bytes })
 }
 
 /// `"a":{"b":json}` for the tokens `a`, `b`.
@@ -249,7 +342,8 @@ fn find_cuts(bytes: &[u8], at: usize, tokens: &[String], cuts: &mut Vec<Range<us
 #[derive(Clone, Copy)]
 enum Purpose<'a> {
     Refuse(&'a str),
-    Remove,
+    /// It is removed or signed.
+    Read,
     Inject,
 }
 
@@ -258,24 +352,6 @@ struct Check<'a> {
     levels: HashSet<usize>,
     /// By position in the body, so that they come out in document order; of two at one place the first stays.
     found: BTreeMap<(usize, &'static str), Problem>,
-}
-
-fn problems(rules: &Body, injections: &[Injection<'_>], bytes: &[u8]) -> Vec<Problem> {
-    let mut check = Check { bytes, levels: HashSet::new(), found: BTreeMap::new() };
-    for (pointer, why) in &rules.refuse {
-        check.walk(pointer.tokens(), Purpose::Refuse(why));
-    }
-    for pointer in &rules.remove {
-        check.walk(pointer.tokens(), Purpose::Remove);
-    }
-    let outside = rules.wrap.as_ref().map_or(&[][..], |(_, at)| at.tokens());
-    for injection in injections {
-        // A pointer that stays outside the caller's part opens nothing of it.
-        if let Some(inside) = injection.at.tokens().strip_prefix(outside) {
-            check.walk(inside, Purpose::Inject);
-        }
-    }
-    check.found.into_values().take(PROBLEMS_MAX).collect()
 }
 
 impl Check<'_> {
@@ -333,7 +409,7 @@ impl Check<'_> {
     }
 
     fn not_an_object(&mut self, position: usize, path: &str, purpose: Purpose<'_>) {
-        // Only an injection needs its parents; a refused or removed member that can not be there is not there.
+        // Only an injection needs its parents; a refused, removed or signed member that can not be there is not there.
         if matches!(purpose, Purpose::Inject) {
             self.add(position, path, "type_error", "must be an object: the definition adds a member to it");
         }

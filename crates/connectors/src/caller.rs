@@ -8,7 +8,7 @@ use domain::{JsonObject, MerchantAccountId, Problem, Secret, SessionRecordId, Ti
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::body::{self, BodyError};
+use crate::body::{self, BodyError, Edits};
 use crate::catalogue::Connector;
 use crate::classify::{self, classify};
 use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
@@ -74,6 +74,8 @@ struct Trip<'a> {
     call: &'a Call,
     attempt: &'a Attempt,
     body: Option<&'a JsonObject>,
+    /// When the attempt's `now` was.
+    started: Instant,
     deadline: Instant,
     identity: Option<Arc<Identity>>,
     spent: Option<Duration>,
@@ -106,10 +108,11 @@ impl Caller {
     pub fn check(&self, access: &Access, body: &JsonObject) -> Result<(), Vec<Problem>> {
         let connector = &access.connector;
         let Some(call) = &connector.provider.session else { return Ok(()) };
-        // The token is not known yet; whatever it will be, it does not change what is wrong.
+        // Neither the token nor the attempt is known yet; whatever they will be, they do not change what is wrong.
         let token = Secret::from("token");
-        let values = Values { credentials: &access.credentials, method: connector.method(), token: Some(&token) };
-        match body::write(&call.body, Some(body), &values) {
+        let attempt = SessionRecordId(Uuid::nil());
+        let values = Values { token: Some(&token), attempt: Some(attempt), ..Values::new(&access.credentials, connector.method()) };
+        match body::write(&Edits::of(call, Vec::new()), Some(body), &values) {
             Err(BodyError::Problems(problems)) => Err(problems),
             // Not the caller's fault: the session says so.
             Ok(_) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => Ok(()),
@@ -122,7 +125,7 @@ impl Caller {
             // The engine asks first whether the definition creates sessions.
             return failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, RecordedFacts::default());
         };
-        let mut trip = Trip { access, call, attempt, body: Some(body), deadline: self.deadline(access), identity: None, spent: None };
+        let mut trip = self.trip(access, call, attempt, Some(body));
         let end = self.run(&mut trip, TokenSource::Shared).await;
         let mut outcome = concluded(access, call, body, end);
         outcome.service_duration_ms = trip.spent.map(|spent| i64::try_from(spent.as_millis()).unwrap_or(i64::MAX));
@@ -134,7 +137,7 @@ impl Caller {
         let provider = &access.connector.provider;
         match (&provider.verify, &provider.token) {
             (Some(Verify::Call(call)), _) => {
-                let mut trip = Trip { access, call, attempt, body: None, deadline: self.deadline(access), identity: None, spent: None };
+                let mut trip = self.trip(access, call, attempt, None);
                 match self.run(&mut trip, TokenSource::Fresh).await {
                     End::Called(Exchange { result: Ok(answer), .. }, _) => classify::verified(call, &answer),
                     End::Called(..) => Verification::NoAnswer,
@@ -158,6 +161,10 @@ impl Caller {
         }
     }
 
+    fn trip<'a>(&self, access: &'a Access, call: &'a Call, attempt: &'a Attempt, body: Option<&'a JsonObject>) -> Trip<'a> {
+        Trip { access, call, attempt, body, started: Instant::now(), deadline: self.deadline(access), identity: None, spent: None }
+    }
+
     /// One limit for everything that a session needs, the token included.
     fn deadline(&self, access: &Access) -> Instant {
         let limit = match access.credentials.timeout_ms() {
@@ -168,7 +175,7 @@ impl Caller {
     }
 
     async fn run(&self, trip: &mut Trip<'_>, source: TokenSource) -> End {
-        let base = match self.places.base(&trip.access.connector, &trip.access.credentials) {
+        let base = match self.places.base(&trip.access.connector, trip.call, &trip.access.credentials) {
             Ok(base) => base,
             Err(error) => return End::NotRendered(error),
         };
@@ -192,7 +199,9 @@ impl Caller {
         if source == TokenSource::Fresh {
             return End::Called(first.0, Some(first.1));
         }
-        self.tokens.forget(token_key(trip.access, &base), &first.1);
+        if let Ok(token_base) = self.places.base(&trip.access.connector, &token_call.call, &trip.access.credentials) {
+            self.tokens.forget(token_key(trip.access, &token_base), &first.1);
+        }
         // A token may end before its time: one new one, once more. Only where the service would recognise the session; elsewhere the next one finds a new token.
         if trip.call.idempotency.is_none() {
             return End::Called(first.0, Some(first.1));
@@ -201,14 +210,15 @@ impl Caller {
     }
 
     async fn send_with_token(&self, trip: &mut Trip<'_>, base: &Base, token_call: &TokenCall, source: TokenSource) -> End {
-        let request = match self.token_request(trip.access, trip.attempt, token_call) {
-            Ok((request, _)) => request,
+        let (request, token_base) = match self.token_request(trip.access, trip.attempt, token_call) {
+            Ok(found) => found,
             Err(error) => return End::NotRendered(error),
         };
         let started = Instant::now();
-        let fetch = || token_call::fetch(self.outbound.clone(), trip.access.clone(), request, base.route, trip.deadline, trip.attempt.now);
+        let fetch =
+            || token_call::fetch(self.outbound.clone(), trip.access.clone(), request, token_base.route, trip.deadline, trip.attempt.now);
         let got = match source {
-            TokenSource::Shared => self.tokens.get(token_key(trip.access, base), trip.deadline, fetch).await,
+            TokenSource::Shared => self.tokens.get(token_key(trip.access, &token_base), trip.deadline, fetch).await,
             TokenSource::Fresh => fetch().await.map(|fetched| Got { token: Arc::new(fetched.token), was_fetched: true }),
         };
         let was_called = match &got {
@@ -238,8 +248,8 @@ impl Caller {
     }
 
     fn token_request(&self, access: &Access, attempt: &Attempt, token: &TokenCall) -> Result<(OutgoingRequest, Base), RenderError> {
-        let base = self.places.base(&access.connector, &access.credentials)?;
-        let filled = Filled { credentials: &access.credentials, token: None, attempt, body: None };
+        let base = self.places.base(&access.connector, &token.call, &access.credentials)?;
+        let filled = Filled { credentials: &access.credentials, token: None, attempt, now: attempt.now, body: None };
         let mut request = render(&access.connector, &token.call, &filled, &base)?;
         request.identity = self.identity(access, base.route)?;
         Ok((request, base))
@@ -270,10 +280,16 @@ enum TokenSource {
 
 impl Trip<'_> {
     fn render(&self, base: &Base, token: Option<&Secret>) -> Result<OutgoingRequest, RenderError> {
-        let filled = Filled { credentials: &self.access.credentials, token, attempt: self.attempt, body: self.body };
+        let filled = Filled { credentials: &self.access.credentials, token, attempt: self.attempt, now: self.now(), body: self.body };
         let mut request = render(&self.access.connector, self.call, &filled, base)?;
         request.identity.clone_from(&self.identity);
         Ok(request)
+    }
+
+    /// The attempt's moment and what has passed since, so that what is signed after waiting for a token is not signed with a moment gone by.
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(self.attempt.now.micros().saturating_add(passed))
     }
 
     fn spend(&mut self, time: Duration) {

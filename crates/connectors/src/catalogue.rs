@@ -281,13 +281,20 @@ fn creates_sessions(provider: &Provider, method: &Method) -> bool {
     provider.session.is_some() && method.sessions
 }
 
+/// The ends of every host that credentials may reach, those of single calls included.
 fn trust(provider: &Provider) -> String {
-    let Some(hosts) = &provider.hosts else { return String::new() };
+    let verify = match &provider.verify {
+        Some(Verify::Call(call)) => Some(call.as_ref()),
+        Some(Verify::Token) | None => None,
+    };
+    let calls = provider.session.iter().chain(&provider.second).chain(verify).chain(provider.token.as_ref().map(|token| &token.call));
     let mut ends: BTreeSet<String> = BTreeSet::new();
-    for host in hosts.sandbox.all().into_iter().chain(hosts.live.all()) {
-        match literal(host).and_then(|text| Url::parse(&text).ok()) {
-            Some(url) => ends.extend(url.host_str().map(str::to_owned)),
-            None => ends.extend(hosts.suffix.iter().cloned()),
+    for hosts in provider.hosts.iter().chain(calls.filter_map(|call| call.hosts.as_ref())) {
+        for host in hosts.sandbox.all().into_iter().chain(hosts.live.all()) {
+            match literal(host).and_then(|text| Url::parse(&text).ok()) {
+                Some(url) => ends.extend(url.host_str().map(str::to_owned)),
+                None => ends.extend(hosts.suffix.iter().cloned()),
+            }
         }
     }
     ends.into_iter().collect::<Vec<_>>().join(",")

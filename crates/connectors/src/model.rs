@@ -592,6 +592,21 @@ impl Provider {
         }
     }
 
+    /// The templates that make one request of a call: in tables with `by` those of the picked lines only.
+    pub fn picked_templates<'a, 'v>(
+        &'a self,
+        call: &'a Call,
+        method: &Method,
+        field: impl Fn(&str) -> Option<&'v str>,
+    ) -> Vec<&'a Template> {
+        let auth = self.auth_of(call).pick(&method.key, &field);
+        let mut templates: Vec<&Template> = auth.into_iter().flat_map(Auth::templates).collect();
+        templates.extend(call.headers.iter().map(|(_, template)| template));
+        templates.extend(call.request.pick(&method.key, &field).map(|line| &line.path));
+        call.body.default.iter().chain(&call.body.set).for_each(|(_, template)| template.collect(&mut templates));
+        templates
+    }
+
     /// Every template of a call but those of hosts and of `[sign]`: those of all lines where a table picks one.
     pub fn templates<'a>(&'a self, call: &'a Call) -> Vec<&'a Template> {
         let mut templates: Vec<&Template> = self.auth_of(call).all().into_iter().flat_map(Auth::templates).collect();
@@ -623,6 +638,13 @@ impl Auth {
 }
 
 impl JsonTemplate {
+    /// Whether a line of `[sign]` is named anywhere in it: such a member is written when everything else is.
+    pub(crate) fn names_sign(&self) -> bool {
+        let mut templates = Vec::new();
+        self.collect(&mut templates);
+        templates.into_iter().any(Template::names_sign)
+    }
+
     fn collect<'a>(&'a self, templates: &mut Vec<&'a Template>) {
         match self {
             Self::Text(text) => templates.push(text),

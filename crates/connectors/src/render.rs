@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use domain::{JsonObject, Problem, Secret};
+use domain::{JsonObject, Problem, Secret, Timestamp};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use crate::body::{self, BodyError};
+use crate::body::{BodyError, Edits, Written};
 use crate::caller::Attempt;
 use crate::catalogue::Connector;
 use crate::credentials::{Credentials, Mode};
@@ -46,6 +46,8 @@ pub struct Filled<'a> {
     pub token: Option<&'a Secret>,
     /// Its id goes along as idempotency key.
     pub attempt: &'a Attempt,
+    /// The moment that the request is made: that of the attempt, or later where a token was waited for first. Signatures carry it.
+    pub now: Timestamp,
     /// The caller's body; `None` for calls that have no caller.
     pub body: Option<&'a JsonObject>,
 }
@@ -82,6 +84,18 @@ pub enum RenderError {
     OverrideInLive,
 }
 
+// === impl RenderError ===
+
+impl From<BodyError> for RenderError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Problems(problems) => Self::Body(problems),
+            BodyError::Fill(error) => Self::Value(error),
+            BodyError::Definition(what) => Self::Definition(what),
+        }
+    }
+}
+
 // === impl Places ===
 
 impl Places {
@@ -92,8 +106,8 @@ impl Places {
         Self { overrides: overrides.into_iter().map(|(id, url)| (override_key(&id), url)).collect(), simulators }
     }
 
-    /// Where the calls of a payment service go.
-    pub fn base(&self, connector: &Connector, credentials: &Credentials) -> Result<Base, RenderError> {
+    /// Where a call of a payment service goes: to the hosts of the call or those of its provider. What replaces them replaces all of them.
+    pub fn base(&self, connector: &Connector, call: &Call, credentials: &Credentials) -> Result<Base, RenderError> {
         let provider = &connector.provider;
         let mode = credentials.mode();
         // The simulator comes first: whoever configured `mode = simulator` means the one in this server, wherever the provider has moved.
@@ -107,13 +121,13 @@ impl Places {
                 Mode::Sandbox | Mode::Simulator => Ok(Base { url: without_slash(url).to_owned(), route: Route::Override }),
             };
         }
-        let hosts = provider.hosts.as_ref().ok_or(RenderError::OnlySimulated)?;
+        let hosts = call.hosts.as_ref().or(provider.hosts.as_ref()).ok_or(RenderError::OnlySimulated)?;
         let choice = match mode {
             Mode::Live => &hosts.live,
             Mode::Sandbox | Mode::Simulator => &hosts.sandbox,
         };
         let template = choice.pick(&connector.method().key, |key| credentials.get(key)).ok_or(RenderError::Absent("the table of hosts"))?;
-        let values = Values { credentials, method: connector.method(), token: None };
+        let values = Values::new(credentials, connector.method());
         let text = fill(template, Slot::Host, &values)?.ok_or(RenderError::Absent("the host"))?;
         let url = Url::parse(&text).map_err(|_| RenderError::Definition("its host is no URL"))?;
         check_plain(&url)?;
@@ -128,15 +142,13 @@ impl Places {
 /// The request of a call.
 pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Base) -> Result<OutgoingRequest, RenderError> {
     let method = connector.method();
-    let values = Values { credentials: filled.credentials, method, token: filled.token };
+    let values = Values { token: filled.token, attempt: Some(filled.attempt.id), ..Values::new(filled.credentials, method) };
     let line = call.request.pick(&method.key, |key| filled.credentials.get(key)).ok_or(RenderError::Absent("the request line"))?;
     let path = fill(&line.path, Slot::Path, &values)?.ok_or(RenderError::Absent("the path"))?;
     let url = join(base, &path)?;
-    let written = body::write(&call.body, filled.body, &values).map_err(|error| match error {
-        BodyError::Problems(problems) => RenderError::Body(problems),
-        BodyError::Fill(error) => RenderError::Value(error),
-        BodyError::Definition(what) => RenderError::Definition(what),
-    })?;
+    let edits = Edits::of(call, Vec::new());
+    let edited = edits.edit(filled.body, &values)?;
+    let written = edited.map(|edited| edits.finish(edited, &values)).transpose()?;
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -154,13 +166,8 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
     if headers.values().map(HeaderValue::len).sum::<usize>() > HEADERS_BYTES_MAX {
         return Err(RenderError::Value(FillError::TooLong));
     }
-    Ok(OutgoingRequest {
-        method: line.method.clone(),
-        url,
-        headers,
-        body: written.map_or_else(Bytes::new, |written| written.bytes),
-        identity: None,
-    })
+    let body = written.map_or_else(Bytes::new, |Written { bytes, .. }| bytes);
+    Ok(OutgoingRequest { method: line.method.clone(), url, headers, body, identity: None })
 }
 
 // === address ===
@@ -211,18 +218,15 @@ fn ends_in_one_of(host: &str, suffixes: &[String]) -> bool {
 
 // === headers ===
 
+/// Without a value for `basic` or `bearer` the request could only be refused, so it is not made.
 fn add_auth(headers: &mut HeaderMap, auth: &Auth, values: &Values<'_>) -> Result<(), RenderError> {
+    let there = |template: &Template, slot| fill(template, slot, values)?.ok_or(RenderError::Absent("`auth`"));
     if let Some((user, password)) = &auth.basic {
-        let pair = (fill(user, Slot::BasicUser, values)?, fill(password, Slot::Header, values)?);
-        if let (Some(user), Some(password)) = pair {
-            let encoded = STANDARD.encode(format!("{user}:{password}"));
-            headers.insert(AUTHORIZATION, header_value(&format!("Basic {encoded}"))?);
-        }
+        let encoded = STANDARD.encode(format!("{}:{}", there(user, Slot::BasicUser)?, there(password, Slot::Header)?));
+        headers.insert(AUTHORIZATION, header_value(&format!("Basic {encoded}"))?);
     }
-    if let Some(bearer) = &auth.bearer
-        && let Some(token) = fill(bearer, Slot::Header, values)?
-    {
-        headers.insert(AUTHORIZATION, header_value(&format!("Bearer {token}"))?);
+    if let Some(bearer) = &auth.bearer {
+        headers.insert(AUTHORIZATION, header_value(&format!("Bearer {}", there(bearer, Slot::Header)?))?);
     }
     add_headers(headers, &auth.headers, values)
 }

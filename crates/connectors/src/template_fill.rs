@@ -2,11 +2,13 @@
 //!
 //! The place decides the escaping, never the template, so that no definition can forget it. No error holds a value.
 
-use domain::Secret;
+use std::borrow::Cow;
+
+use domain::{Secret, SessionRecordId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::credentials::Credentials;
-use crate::model::{JsonTemplate, Method, Name, Part, Template};
+use crate::model::{AttemptForm, JsonTemplate, Method, Name, Part, Template};
 
 /// The most bytes that one template may become: a certificate fits, a definition that repeats a long value without end does not.
 pub const FILLED_BYTES_MAX: usize = 256 * 1024;
@@ -26,6 +28,8 @@ pub struct Values<'a> {
     pub method: &'a Method,
     /// `token`.
     pub token: Option<&'a Secret>,
+    /// `attempt.x`; `None` where there is no request yet, as in hosts.
+    pub attempt: Option<SessionRecordId>,
 }
 
 /// Where a template stands.
@@ -61,21 +65,36 @@ pub enum FillError {
     /// More than [`FILLED_BYTES_MAX`].
     #[error("a filled template is longer than {FILLED_BYTES_MAX} bytes")]
     TooLong,
-    /// A name of the simulators' in a call.
-    #[error("a name that only simulators know stands in a call")]
+    /// A name that this place does not know: one of the simulators' in a call, the attempt in a host.
+    #[error("a name stands where it is not known")]
     OutOfPlace,
 }
 
 // === impl Values ===
 
 impl<'a> Values<'a> {
-    fn get(&self, name: &Name) -> Result<Option<&'a str>, FillError> {
+    /// What is stored and the method; everything else is not known yet.
+    pub fn new(credentials: &'a Credentials, method: &'a Method) -> Self {
+        Self { credentials, method, token: None, attempt: None }
+    }
+
+    /// `None`: an optional value that is not there.
+    pub(crate) fn get(&self, name: &Name) -> Result<Option<Cow<'a, str>>, FillError> {
         match name {
-            Name::Field(key) => Ok(self.credentials.get(key)),
-            Name::MethodCode => Ok(self.method.code.as_deref()),
-            Name::Token => Ok(self.token.and_then(Secret::expose_str)),
-            Name::Attempt(_) | Name::Sign(_) | Name::First(_) | Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
+            Name::Field(key) => Ok(self.credentials.get(key).map(Cow::Borrowed)),
+            Name::MethodCode => Ok(self.method.code.as_deref().map(Cow::Borrowed)),
+            Name::Token => Ok(self.token.and_then(Secret::expose_str).map(Cow::Borrowed)),
+            Name::Attempt(form) => self.attempt.map(|id| Some(Cow::Owned(attempt(id, *form)))).ok_or(FillError::OutOfPlace),
+            Name::Sign(_) | Name::First(_) | Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
         }
+    }
+}
+
+fn attempt(id: SessionRecordId, form: AttemptForm) -> String {
+    match form {
+        AttemptForm::Id => id.0.hyphenated().to_string(),
+        AttemptForm::Hex32 => id.0.simple().to_string(),
+        AttemptForm::Upper32 => format!("{:X}", id.0.simple()),
     }
 }
 
@@ -86,7 +105,7 @@ pub fn fill(template: &Template, slot: Slot, values: &Values<'_>) -> Result<Opti
         match part {
             Part::Text(text) => filled.push_str(text),
             Part::Name(name) => match values.get(name)? {
-                Some(value) => push(&mut filled, slot, value)?,
+                Some(value) => push(&mut filled, slot, &value)?,
                 None => return Ok(None),
             },
         }
@@ -187,7 +206,7 @@ mod tests {
         let provider = provider(&["key", "other"]);
         let credentials = credentials(&provider, &[("key", key)]);
         let token = Secret::from("t0ken");
-        fill(&Template(parts), slot, &Values { credentials: &credentials, method: &provider.methods[0], token: Some(&token) })
+        fill(&Template(parts), slot, &Values { token: Some(&token), ..Values::new(&credentials, &provider.methods[0]) })
     }
 
     #[test]
@@ -233,7 +252,7 @@ mod tests {
     fn a_json_template_is_whole_or_absent() {
         let provider = provider(&["key", "other"]);
         let credentials = credentials(&provider, &[("key", "a\"b\\\u{1}")]);
-        let values = Values { credentials: &credentials, method: &provider.methods[0], token: None };
+        let values = Values::new(&credentials, &provider.methods[0]);
         let string = |part| JsonTemplate::Text(Template(vec![part]));
         let check = |template: &JsonTemplate, expected: Option<&str>| {
             assert_eq!(fill_json(template, &values), Ok(expected.map(str::to_owned)));

@@ -12,6 +12,8 @@ use crate::form;
 
 mod credentials;
 
+use credentials::Proof;
+
 /// A request as it arrived, the path without the simulator's own prefix.
 /// Without `Debug`: it holds credentials.
 #[derive(Clone)]
@@ -117,11 +119,19 @@ impl Scenario<'_> {
             let value = if index == 0 { Value::String(self.maker.token()) } else { Value::from(TOKEN_SECONDS) };
             put(&mut answered, pointer.tokens(), value);
         }
-        answer(success_status(self.call), answered.to_string())
+        self.succeed(answered)
     }
 
     fn verify(&self) -> Played {
-        if self.credentials_accepted() { answer(success_status(self.call), "{}".to_owned()) } else { self.refuse_credentials() }
+        if self.credentials_accepted() { self.succeed(Value::Object(Map::new())) } else { self.refuse_credentials() }
+    }
+
+    /// A success of a call that the file has no answer for, with the members that make it one.
+    fn succeed(&self, mut answered: Value) -> Played {
+        for (pointer, value) in &self.call.success.equals {
+            put(&mut answered, pointer.tokens(), value.clone());
+        }
+        answer(success_status(self.call), answered.to_string())
     }
 
     fn session(&self, step: Step<'_>) -> Played {
@@ -187,9 +197,7 @@ impl Scenario<'_> {
     }
 
     fn credentials_accepted(&self) -> bool {
-        // Which line the stored values have picked is not sent, so whichever fits the request counts.
-        let mut lines = self.provider.auth_of(self.call).all().into_iter();
-        lines.any(|auth| credentials::accepted(self.provider, auth, &self.call.body, self.received, self.body))
+        credentials::accepted(&Proof::of(self.provider, self.call, self.received, self.body))
     }
 }
 
@@ -197,7 +205,7 @@ impl Scenario<'_> {
 
 /// Whether a call of a method is asked for: how much of the path its request line says literally.
 fn asked_line(call: &Call, method: &str, received: &Received) -> Option<usize> {
-    let matches = |line: &RequestLine| line.method == received.method && credentials::values(&line.path, &received.path).is_some();
+    let matches = |line: &RequestLine| line.method == received.method && credentials::is_path(&line.path, &received.path);
     let literal = |line: &RequestLine| line.path.0.iter().map(|part| if let Part::Text(text) = part { text.len() } else { 0 }).sum();
     match call.request.pick(method, |_| None) {
         Some(line) => matches(line).then(|| literal(line)),

@@ -11,8 +11,12 @@ const STORED: &str = "Shop\"ECOM";
 fn edited(rules: &Body, text: &str) -> Result<String, BodyError> {
     let provider = provider(&["account", "absent"]);
     let credentials = credentials(&provider, &[("account", STORED)]);
-    let values = Values { credentials: &credentials, method: &provider.methods[0], token: None };
-    edit(rules, Some(&object(text)), &values).map(|json| json.as_str().to_owned())
+    let values = Values::new(&credentials, &provider.methods[0]);
+    plain(rules).edit(Some(&object(text)), &values).map(|json| json.unwrap().as_str().to_owned())
+}
+
+fn plain(rules: &Body) -> Edits<'_> {
+    Edits { rules, idempotency: None, signed: vec![] }
 }
 
 fn text_template(template: Template) -> JsonTemplate {
@@ -160,9 +164,9 @@ fn problems_are_limited() {
 fn a_call_without_a_caller_has_a_body_only_if_the_definition_writes_one() {
     let provider = provider(&["account"]);
     let credentials = credentials(&provider, &[("account", "Shop")]);
-    let values = Values { credentials: &credentials, method: &provider.methods[0], token: None };
+    let values = Values::new(&credentials, &provider.methods[0]);
     let check = |rules: &Body, expected: Option<(&str, &str)>| {
-        let written = write(rules, None, &values).unwrap();
+        let written = write(&plain(rules), None, &values).unwrap();
         let written = written.as_ref().map(|w| (std::str::from_utf8(&w.bytes).unwrap(), w.content_type));
         assert_eq!(written, expected);
     };
@@ -176,11 +180,11 @@ fn a_call_without_a_caller_has_a_body_only_if_the_definition_writes_one() {
 fn brackets_in_a_form_name_do_not_get_round_a_rule() {
     let provider = provider(&["account"]);
     let credentials = credentials(&provider, &[("account", "Shop")]);
-    let values = Values { credentials: &credentials, method: &provider.methods[0], token: None };
+    let values = Values::new(&credentials, &provider.methods[0]);
     let rules =
         Body { encoding: Encoding::FormBrackets, refuse: vec![(pointer("/method/card"), "no cards".into())], ..sets("/account/id") };
     let check = |text: &str, expected: Result<&str, (&str, &str)>| {
-        let found = match write(&rules, Some(&object(text)), &values) {
+        let found = match write(&plain(&rules), Some(&object(text)), &values) {
             Ok(written) => Ok(String::from_utf8(written.unwrap().bytes.to_vec()).unwrap()),
             Err(BodyError::Problems(problems)) => Err((problems[0].pointer.clone(), problems[0].message.clone())),
             Err(other) => panic!("{other:?}"),
@@ -226,9 +230,10 @@ proptest! {
         };
         let provider = provider(&["account", "absent"]);
         let credentials = credentials(&provider, &[("account", STORED)]);
-        let values = Values { credentials: &credentials, method: &provider.methods[0], token: None };
-        match edit(&rules, Some(&object(&text)), &values) {
+        let values = Values::new(&credentials, &provider.methods[0]);
+        match plain(&rules).edit(Some(&object(&text)), &values) {
             Ok(body) => {
+                let body = body.unwrap();
                 prop_assert_eq!(body.string_at(&pointer("/b/a")), Some(STORED.to_owned()));
                 prop_assert_eq!((body.at(&pointer("/a/b")), body.at(&pointer("/a/c"))), (None, None));
                 // Whoever takes the first of two members and whoever takes the last see the same.
@@ -239,7 +244,7 @@ proptest! {
                 }
                 for encoding in [Encoding::Form, Encoding::FormBrackets] {
                     let rules = Body { encoding, ..rules.clone() };
-                    if let Ok(Some(form)) = write(&rules, Some(&object(&text)), &values) {
+                    if let Ok(Some(form)) = write(&plain(&rules), Some(&object(&text)), &values) {
                         let form = percent_encoding::percent_decode(&form.bytes).decode_utf8().unwrap().into_owned();
                         prop_assert_eq!(form.matches("b[a]=").count(), 1, "{}", form);
                     }

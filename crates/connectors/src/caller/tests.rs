@@ -10,7 +10,7 @@ use super::token_call::read;
 use super::*;
 use crate::fixtures::{call, connector, credentials, in_answer, in_request, literal, named, object, pointer, provider};
 use crate::model::{
-    Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Template,
+    Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector, Template,
 };
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
@@ -256,6 +256,26 @@ async fn a_service_that_is_gone_after_a_refusal_was_reached_all_the_same() {
     let outcome = session(&caller, &access(with_token(), STORED)).await;
     assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Yes));
     assert_eq!(targets(&stand), ["/base/token", "/base/sessions"]);
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_only_where_the_picked_line_names_it() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "Bearer t1");
+    let mut provider = with_token();
+    let bearer = |template| Auth { bearer: Some(template), ..Auth::default() };
+    let cases = [("oauth", bearer(Template(vec![Part::Name(Name::Token)]))), ("key", bearer(named("secret")))];
+    let cases = cases.into_iter().map(|(key, auth)| (key.to_owned(), auth)).collect();
+    provider.auth = Choice::By { selector: Selector::Field("prefix".into()), cases, otherwise: None };
+    let with = |picked| access(provider.clone(), &[STORED, &[("prefix", picked)]].concat());
+    assert_eq!(seen(&session(&caller, &with("key")).await), (Some(SessionCode::InvalidServiceCredentials), Some(401), Delivered::Yes));
+    assert_eq!(targets(&stand), ["/base/sessions"]);
+    assert_eq!(stand.requests()[0].header("authorization"), Some("Bearer a-stored-secret"));
+    assert_eq!(seen(&session(&caller, &with("oauth")).await), (None, Some(201), Delivered::Yes));
+    assert_eq!(targets(&stand), ["/base/sessions", "/base/token", "/base/sessions"]);
+    // Nothing is sent where no line is picked.
+    assert_eq!(seen(&session(&caller, &with("other")).await), (Some(SessionCode::InvalidServiceConfiguration), None, Delivered::No));
+    assert_eq!(targets(&stand).len(), 3);
 }
 
 #[tokio::test]

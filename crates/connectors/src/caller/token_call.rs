@@ -10,7 +10,7 @@ use super::{Access, code_of, counted, log_failure, resend};
 use crate::classify;
 use crate::facts::Sources;
 use crate::mask::Mask;
-use crate::model::{Call, Name, Place, TokenCall};
+use crate::model::{Call, Name, Place, Template, TokenCall};
 use crate::outbound::{Answer, Exchange, Outbound, OutgoingRequest, Route};
 use crate::tokens::{Fetched, TokenFailure};
 
@@ -75,7 +75,9 @@ fn lifetime(sources: &Sources<'_>, places: &[Place], now: Timestamp) -> Option<D
     }
 }
 
-/// Whether a call names the token.
+/// Whether a call names the token, as the stored values have it.
 pub(super) fn is_needed(access: &Access, call: &Call) -> bool {
-    access.connector.provider.names(call).contains(&&Name::Token)
+    let Access { connector, credentials, .. } = access;
+    let templates = connector.provider.picked_templates(call, connector.method(), |key| credentials.get(key));
+    templates.into_iter().flat_map(Template::names).any(|name| *name == Name::Token)
 }

@@ -82,6 +82,20 @@ fn trust_names_every_host_that_credentials_may_reach() {
 }
 
 #[test]
+fn trust_names_the_hosts_of_single_calls_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let hosts = "hosts = { sandbox = \"https://id.test.own.example\", live = \"https://{{ field.shop }}.id.own.example\", suffix = [\".id.own.example\"] }";
+    let verify = format!(
+        "[fields]\nshop = {{ label = \"Shop\", pattern = \"[a-z]+\" }}\n[call.verify]\nrequest = \"GET /me\"\nsuccess = [200]\n{hosts}\n"
+    );
+    let path = write(directory.path(), "own.toml", &file("own", "Own", &verify));
+    let (catalogue, mistakes) = load(&[path]);
+    assert_eq!(mistakes, Vec::<String>::new());
+    let trust = catalogue.iter().find(|connector| connector.provider.id == "own").unwrap().trust();
+    assert!(trust.contains(".id.own.example,") && trust.contains("id.test.own.example"), "{trust}");
+}
+
+#[test]
 fn files_of_the_operator_add_and_override() {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), "one.toml", &file("acme", "Acme", ""));

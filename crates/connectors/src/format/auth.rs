@@ -4,10 +4,11 @@ use http::HeaderName;
 use http::header;
 
 use super::call::Kind;
+use super::choice::{Pickers, choice};
 use super::provider::Context;
 use super::reader::{Node, shown};
 use super::template::{Allowed, line_template};
-use crate::model::{Auth, Template};
+use crate::model::{Auth, Choice, Template};
 
 /// Most headers of one table.
 const HEADERS_MAX: usize = 20;
@@ -28,7 +29,17 @@ const OURS: [HeaderName; 12] = [
     header::COOKIE,
 ];
 
-pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth> {
+/// Reads `auth`, or the table with `by` that picks one.
+pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Choice<Auth>> {
+    if node.table()?.has("by") {
+        choice(node, cx, Pickers::All, |line| auth(line, cx, kind))
+    } else {
+        auth(node, cx, kind).map(Choice::One)
+    }
+}
+
+/// One line. An empty table proves nothing in a header.
+fn auth(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth> {
     let table = node.table()?;
     // The token call can not use the token that it fetches.
     let allowed = Allowed { token: kind != Kind::Token, ..Allowed::AUTH };
@@ -48,9 +59,6 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth
     let named = headers.iter().any(|(name, _)| name == header::AUTHORIZATION);
     if named && (basic.is_some() || bearer.is_some()) {
         table.wrong(format!("`{}` has a header Authorization beside `basic` or `bearer`", node.path()));
-    }
-    if !(table.has("basic") || table.has("bearer") || table.has("headers")) {
-        table.wrong(format!("`{}` is empty", node.path()));
     }
     table.finish();
     Some(Auth { basic, bearer, headers })

@@ -8,10 +8,10 @@ use super::places::{Side, places};
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, line_template};
-use super::{answer, auth, call_body, success};
+use super::{answer, auth, call_body, hosts, success};
 use crate::model::{
-    AnswerShape, Auth, Call, Choice, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Success, Template, TokenCall,
-    Verify,
+    AnswerShape, Auth, Call, Choice, Encoding, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Success, Template,
+    TokenCall, Verify,
 };
 
 /// Which call is read.
@@ -36,11 +36,11 @@ pub(super) struct Read {
 
 pub(super) fn session(node: &Node<'_>, cx: &Context<'_>) -> Option<Read> {
     let table = node.table()?;
-    let (mut call, finished) = common(&table, cx, Kind::Session)?;
+    let (mut call, mut finished) = common(&table, cx, Kind::Session)?;
     call.success = required_success(&table, cx, Kind::Session);
     call.answer = table.get("answer").and_then(|node| answer::read(&node, cx)).unwrap_or_default();
     call.error_code = table.get("error_code").map(|node| plain_places(&node, cx)).unwrap_or_default();
-    call.idempotency = table.get("idempotency").and_then(|node| idempotency(&node, cx, &call));
+    call.idempotency = table.get("idempotency").and_then(|node| idempotency(&node, cx, &call, &mut finished));
     call.private = answer_pointers(&table, "private", cx, &call.answer);
     call.withhold = answer_pointers(&table, "withhold", cx, &call.answer);
     let (record, kept) = table.get("record").and_then(|node| record(&node, cx)).unwrap_or_default();
@@ -99,13 +99,14 @@ pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Choice<Auth>) 
 /// What every call has; its success and what only sessions have are left to the caller.
 fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Call, Vec<(usize, Pointer)>)> {
     let request = table.require("request").and_then(|node| choice(&node, cx, Pickers::All, |node| request_line(node, cx)));
+    let hosts = table.get("hosts").and_then(|node| hosts::read(&node, cx));
     let auth = table.get("auth").and_then(|node| auth::read(&node, cx, kind));
     let headers = table.get("headers").map(|node| auth::call_headers(&node, cx, kind)).unwrap_or_default();
     let (body, finished) = table.get("body").and_then(|node| call_body::read(&node, cx, kind)).unwrap_or_default();
     let call = Call {
         request: request?,
-        hosts: None,
-        auth: auth.map(Choice::One),
+        hosts,
+        auth,
         sign: None,
         headers,
         body,
@@ -161,18 +162,45 @@ fn request_line(node: &Node<'_>, cx: &Context<'_>) -> Option<RequestLine> {
     Some(RequestLine { method: HttpMethod::from_bytes(word.as_bytes()).ok()?, path: Template(parts) })
 }
 
-fn idempotency(node: &Node<'_>, cx: &Context<'_>, call: &Call) -> Option<Idempotency> {
+fn idempotency(node: &Node<'_>, cx: &Context<'_>, call: &Call, finished: &mut Vec<(usize, Pointer)>) -> Option<Idempotency> {
+    const PLACES: [&str; 3] = ["header", "body", "path"];
     let table = node.table()?;
-    let header = table.require("header").and_then(|node| {
-        let header = auth::header_name(node.line(100)?, node.at(), cx)?;
-        if call.headers.iter().any(|(name, _)| *name == header) {
-            node.wrong(format!("the header {header} is in `headers` too"));
+    if PLACES.iter().filter(|place| table.has(place)).count() != 1 {
+        table.wrong(format!("`{}` says where the service looks for the id by exactly one of {}", node.path(), PLACES.join(", ")));
+    }
+    let header = table.get("header").and_then(|node| idempotency_header(&node, cx, call));
+    let body = table.get("body").and_then(|node| {
+        let pointer = node.pointer()?;
+        if call.body.default.iter().chain(&call.body.set).any(|(at, _)| *at == pointer) {
+            node.wrong(format!("`{pointer}` is in `body.default` or `body.set` too"));
         }
-        Some(header)
+        if call.body.encoding == Encoding::Form && pointer.tokens().len() != 1 {
+            node.wrong("the encoding `form` has plain names only: `form-brackets` has objects");
+        }
+        finished.push((node.at(), pointer.clone()));
+        Some(IdempotencyPlace::Body(pointer))
+    });
+    let path = table.get("path").and_then(|node| {
+        if !node.flag()? {
+            node.wrong("`path` is `true` or not there");
+        }
+        let names_attempt = |line: &&RequestLine| line.path.names().any(|name| matches!(name, Name::Attempt(_)));
+        if !call.request.all().iter().all(names_attempt) {
+            node.wrong("the path of the request names no `attempt.id`, `attempt.hex32` or `attempt.upper32`, so the service could not recognise it");
+        }
+        Some(IdempotencyPlace::Path)
     });
     let hours = table.require("hours").and_then(|node| node.whole(1..=8760));
     table.finish();
-    Some(Idempotency { at: IdempotencyPlace::Header(header?), hours: hours? })
+    Some(Idempotency { at: header.or(body).or(path)?, hours: hours? })
+}
+
+fn idempotency_header(node: &Node<'_>, cx: &Context<'_>, call: &Call) -> Option<IdempotencyPlace> {
+    let header = auth::header_name(node.line(100)?, node.at(), cx)?;
+    if call.headers.iter().any(|(name, _)| *name == header) {
+        node.wrong(format!("the header {header} is in `headers` too"));
+    }
+    Some(IdempotencyPlace::Header(header))
 }
 
 /// Places with their offsets.

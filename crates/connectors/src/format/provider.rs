@@ -47,8 +47,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let (has_token, has_session) = (has("token"), has("session"));
     let cx = Context { report, fields: fields::with_implicit(fields), methods, has_token };
     let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
-    let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or_default();
-    let auth = Choice::One(auth);
+    let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or(Choice::One(Auth::default()));
     let tls = root.get("tls").and_then(|node| tls::read(&node, &cx));
     let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
     let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref()));

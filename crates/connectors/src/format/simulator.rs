@@ -13,7 +13,7 @@ use super::json_text::{at, can_add, can_stand, check_json, check_object, json_ob
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, Filled, template};
-use crate::model::{AnswerShape, Call, Choice, Method, Part, Place, Simulator, Success, Template};
+use crate::model::{AnswerShape, Call, Choice, IdempotencyPlace, Method, Part, Place, Simulator, Success, Template};
 
 /// The name of a refusal without a status of its own.
 const CREDENTIALS: &str = "credentials";
@@ -199,7 +199,11 @@ fn wrapped_body(call: &Call, example: &Value) -> Value {
 /// The example as it is sent, with stand-ins for what is filled in.
 fn finished_body(call: &Call, example: &Value) -> Value {
     let mut body = wrapped_body(call, example);
-    for (pointer, _) in &call.body.default {
+    let idempotency = call.idempotency.iter().filter_map(|idempotency| match &idempotency.at {
+        IdempotencyPlace::Body(pointer) => Some(pointer),
+        IdempotencyPlace::Header(_) | IdempotencyPlace::Path => None,
+    });
+    for pointer in call.body.default.iter().map(|(pointer, _)| pointer).chain(idempotency) {
         if at(&body, pointer).is_none() {
             put(&mut body, pointer.tokens(), Value::from("x"));
         }

@@ -5,10 +5,13 @@ use toml::de::DeValue;
 
 use super::provider::Context;
 use super::reader::{Node, shown};
-use crate::model::{JsonTemplate, Name, Part, SimValue, Template};
+use crate::model::{AttemptForm, JsonTemplate, Name, Part, SimValue, Template};
 
 /// Longest made-up text of a simulator.
 const SIM_LENGTH_MAX: usize = 200;
+
+/// How the id of an attempt may be written.
+const ATTEMPT_FORMS: [(&str, AttemptForm); 3] = [("id", AttemptForm::Id), ("hex32", AttemptForm::Hex32), ("upper32", AttemptForm::Upper32)];
 
 /// Which fields a place may name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub(super) struct Allowed {
     pub(super) field: FieldUse,
     pub(super) method_code: bool,
     pub(super) token: bool,
+    /// `attempt.x`.
+    pub(super) attempt: bool,
     /// `sim.x` and `request /pointer`.
     pub(super) simulator: bool,
 }
@@ -43,17 +48,17 @@ enum Piece<'t> {
 
 impl Allowed {
     /// Paths and headers: no secrets.
-    pub(super) const OPEN: Self = Self { field: FieldUse::Open, method_code: true, token: false, simulator: false };
+    pub(super) const OPEN: Self = Self { field: FieldUse::Open, method_code: true, token: false, attempt: true, simulator: false };
     /// Members that are set: secrets may be among them.
     pub(super) const SET: Self = Self { field: FieldUse::Any, ..Self::OPEN };
     /// Proof of who asks.
     pub(super) const AUTH: Self = Self { token: true, ..Self::SET };
     /// Hosts: fields only, and no secret ones.
-    pub(super) const HOST: Self = Self { method_code: false, ..Self::OPEN };
+    pub(super) const HOST: Self = Self { method_code: false, attempt: false, ..Self::OPEN };
     /// Client certificates: fields only, secret ones among them.
     pub(super) const TLS: Self = Self { field: FieldUse::Any, ..Self::HOST };
     /// What a simulator answers.
-    pub(super) const SIMULATOR: Self = Self { field: FieldUse::None, method_code: false, token: false, simulator: true };
+    pub(super) const SIMULATOR: Self = Self { field: FieldUse::None, method_code: false, token: false, attempt: false, simulator: true };
 
     /// The names in words, for messages and for the search of the nearest.
     fn names(self, cx: &Context<'_>) -> Vec<String> {
@@ -64,6 +69,9 @@ impl Allowed {
             FieldUse::Any => names.extend(cx.fields.iter().map(|f| format!("field.{}", f.key))),
         }
         names.extend(self.method_code.then(|| "method.code".to_owned()));
+        if self.attempt {
+            names.extend(ATTEMPT_FORMS.iter().map(|(form, _)| format!("attempt.{form}")));
+        }
         names.extend((self.token && cx.has_token).then(|| "token".to_owned()));
         if self.simulator {
             let words = ["request /pointer", "sim.uuid", "sim.textN", "sim.upperN", "sim.hexN", "sim.page", "sim.missing", "sim.time"];
@@ -170,6 +178,9 @@ fn parse_name(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed, name: &str, a
     let parsed = match name.split_once('.') {
         Some(("field", key)) if allowed.field != FieldUse::None => return field(node, cx, allowed, key, offset),
         Some(("method", "code")) if allowed.method_code => Some(Name::MethodCode),
+        Some(("attempt", form)) if allowed.attempt => {
+            ATTEMPT_FORMS.iter().find(|(word, _)| *word == form).map(|(_, form)| Name::Attempt(*form))
+        }
         Some(("sim", value)) if allowed.simulator => sim_value(value).map(Name::Sim),
         None if name == "token" && allowed.token => {
             if !cx.has_token {

@@ -7,6 +7,8 @@ use crate::model::{Choice, Required};
 
 mod answers;
 
+mod request;
+
 /// A small file without mistakes: the cases below break one thing each.
 const GOOD: &str = r##"format = 1
 id = "psp"
@@ -109,7 +111,7 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         "sucess = [201]",
         &[
             "x:18:7: `call.session` has no `success`",
-            "x:20:1: `sucess` is no key of `call.session`; allowed: request, auth, headers, body, success, answer, error_code, idempotency, private, withhold, record; did you mean `success`?",
+            "x:20:1: `sucess` is no key of `call.session`; allowed: request, hosts, auth, headers, body, success, answer, error_code, idempotency, private, withhold, record; did you mean `success`?",
         ],
     );
     check(
@@ -128,7 +130,7 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         "{{ field.key }}",
         "{{ feild.key }}",
         &[
-            "x:17:14: `feild.key` is no name that can be filled in here; allowed: field.key, field.shop, field.region, field.mode, field.timeout_ms, method.code; did you mean `field.key`?",
+            "x:17:14: `feild.key` is no name that can be filled in here; allowed: field.key, field.shop, field.region, field.mode, field.timeout_ms, method.code, attempt.id, attempt.hex32, attempt.upper32; did you mean `field.key`?",
         ],
     );
     check("{{ field.key }}", "{{ token }}", &["x:17:14: `token` is what `[call.token]` answers, and this file has no such call"]);

@@ -32,10 +32,10 @@ fn printed(request: &OutgoingRequest) -> String {
 fn sent(id: &str, values: &[(&str, &str)], body: &str) -> String {
     let connector = find(id);
     let credentials = credentials(&connector.provider, values);
-    let base = Places::default().base(&connector, &credentials).unwrap();
+    let base = Places::default().base(&connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
     assert_eq!(base.route, Route::Guarded);
     let token = Secret::from("t0ken");
-    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, body: Some(&object(body)) };
+    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body: Some(&object(body)) };
     printed(&render(&connector, connector.provider.session.as_ref().unwrap(), &filled, &base).unwrap())
 }
 
@@ -94,8 +94,8 @@ fn a_token_and_an_optional_header() {
     "#);
     let connector = find("paypal-paypal");
     let credentials = credentials(&connector.provider, &values);
-    let base = Places::default().base(&connector, &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, body: None };
+    let base = Places::default().base(&connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
+    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
     let request = render(&connector, &connector.provider.token.as_ref().unwrap().call, &filled, &base).unwrap();
     insta::assert_snapshot!(printed(&request), @"
     POST https://api-m.sandbox.paypal.com/v1/oauth2/token
@@ -140,10 +140,16 @@ fn every_example_can_be_sent_everywhere() {
             values.push(("mode".into(), mode.into()));
             let values: Vec<(&str, &str)> = values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             let credentials = credentials(&connector.provider, &values);
-            let base = Places::default().base(connector, &credentials).unwrap();
+            let base = Places::default().base(connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
             let example = connector.provider.simulator.as_ref().unwrap().example_of(&connector.method().key).unwrap();
             let token = Secret::from("t0ken");
-            let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, body: Some(&object(example)) };
+            let filled = Filled {
+                credentials: &credentials,
+                token: Some(&token),
+                attempt: &ATTEMPT,
+                now: ATTEMPT.now,
+                body: Some(&object(example)),
+            };
             let request = render(connector, connector.provider.session.as_ref().unwrap(), &filled, &base).unwrap();
             assert!(request.url.scheme() == "https" && !request.body.is_empty());
             rendered += 1;

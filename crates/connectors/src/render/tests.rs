@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::fixtures::{call, connector, credentials, literal, named, object, pointer, provider};
-use crate::model::{Body, Choice, Encoding, Hosts, Idempotency, JsonTemplate, Name, Part, Provider, RequestLine, Selector};
+use crate::model::{AttemptForm, Body, Choice, Encoding, Hosts, Idempotency, JsonTemplate, Name, Part, Provider, RequestLine, Selector};
 
 const ATTEMPT: Attempt =
     Attempt { id: SessionRecordId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001)), now: Timestamp::from_micros(0) };
@@ -20,7 +20,7 @@ fn base() -> Base {
 fn rendered(provider: Provider, call: &Call, values: &[(&str, &str)], body: &str) -> Result<OutgoingRequest, RenderError> {
     let credentials = credentials(&provider, values);
     let token = Secret::from("t0ken");
-    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, body: Some(&object(body)) };
+    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body: Some(&object(body)) };
     render(&connector(provider), call, &filled, &base())
 }
 
@@ -82,6 +82,77 @@ fn credentials_go_into_headers_and_are_marked_sensitive() {
 }
 
 #[test]
+fn a_value_that_basic_or_bearer_needs_is_there_or_nothing_is_sent() {
+    let mut provider = provider(&["user", "secret"]);
+    let absent = RenderError::Absent("`auth`");
+    provider.auth = Choice::One(Auth { basic: Some((named("user"), named("secret"))), ..Auth::default() });
+    assert_eq!(rendered(provider.clone(), &call(), &[("user", "u")], "{}").unwrap_err(), absent);
+    assert_eq!(rendered(provider.clone(), &call(), &[("secret", "s")], "{}").unwrap_err(), absent);
+    provider.auth = Choice::One(Auth { bearer: Some(named("secret")), ..Auth::default() });
+    assert_eq!(rendered(provider.clone(), &call(), &[], "{}").unwrap_err(), absent);
+    // What the file writes itself may be empty: some services want a user and no password.
+    provider.auth = Choice::One(Auth { basic: Some((named("user"), literal(""))), ..Auth::default() });
+    assert_eq!(header(&rendered(provider, &call(), &[("user", "u")], "{}").unwrap(), "authorization"), Some("Basic dTo="));
+}
+
+#[test]
+fn a_stored_choice_picks_who_asks() {
+    let mut provider = provider(&["form", "secret"]);
+    let bearer = |template| Auth { bearer: Some(template), ..Auth::default() };
+    let token = Template(vec![Part::Name(Name::Token)]);
+    let cases = [("key", bearer(named("secret"))), ("oauth", bearer(token)), ("certificate", Auth::default())];
+    let cases = cases.into_iter().map(|(key, auth)| (key.to_owned(), auth)).collect::<BTreeMap<_, _>>();
+    provider.auth = Choice::By { selector: Selector::Field("form".into()), cases, otherwise: None };
+    let check = |form: &str, expected: Result<Option<&str>, RenderError>| {
+        let request = rendered(provider.clone(), &call(), &[("form", form), ("secret", "s3cret")], "{}");
+        assert_eq!(request.map(|request| header(&request, "authorization").map(str::to_owned)), expected.map(|v| v.map(str::to_owned)));
+    };
+    check("key", Ok(Some("Bearer s3cret")));
+    check("oauth", Ok(Some("Bearer t0ken")));
+    check("certificate", Ok(None));
+    check("other", Err(RenderError::Absent("the table of `auth`")));
+}
+
+#[test]
+fn the_attempt_is_written_in_three_forms() {
+    let mut call = call();
+    let part = |form| Part::Name(Name::Attempt(form));
+    let path = Template(vec![Part::Text("/sessions/".into()), part(AttemptForm::Upper32)]);
+    call.request = Choice::One(RequestLine { method: http::Method::PUT, path });
+    call.headers = vec![(HeaderName::from_static("x-id"), Template(vec![part(AttemptForm::Id)]))];
+    call.body.default = vec![(pointer("/nonce"), JsonTemplate::Text(Template(vec![part(AttemptForm::Hex32)])))];
+    let id = SessionRecordId(Uuid::from_u128(0x0192_abcd_0000_7000_8000_0000_0000_00ef));
+    let attempt = Attempt { id, now: Timestamp::from_micros(0) };
+    let provider = provider(&[]);
+    let credentials = credentials(&provider, &[]);
+    let filled = Filled { credentials: &credentials, token: None, attempt: &attempt, now: attempt.now, body: Some(&object("{}")) };
+    let request = render(&connector(provider), &call, &filled, &base()).unwrap();
+    assert_eq!(request.url.path(), "/v1/sessions/0192ABCD0000700080000000000000EF");
+    assert_eq!(header(&request, "x-id"), Some("0192abcd-0000-7000-8000-0000000000ef"));
+    assert_eq!(request.body, r#"{"nonce":"0192abcd0000700080000000000000ef"}"#);
+}
+
+#[test]
+fn an_id_in_the_body_is_added_where_the_caller_has_none() {
+    let mut call = call();
+    call.idempotency = Some(Idempotency { at: IdempotencyPlace::Body(pointer("/order/key")), hours: 24 });
+    let id = "01920000-0000-7000-8000-000000000001";
+    let check = |sent: &str, expected: &str| assert_eq!(rendered(provider(&[]), &call, &[], sent).unwrap().body, expected, "{sent}");
+    check("{}", &format!(r#"{{"order":{{"key":"{id}"}}}}"#));
+    check(r#"{"order":{"key":"mine"}}"#, r#"{"order":{"key":"mine"}}"#);
+    check(r#"{"order":{"key":7}}"#, r#"{"order":{"key":7}}"#);
+    // By null or an empty text nothing can be recognised.
+    check(r#"{"order":{"key":null}}"#, &format!(r#"{{"order":{{"key":"{id}"}}}}"#));
+    check(r#"{"order":{"key":""}}"#, &format!(r#"{{"order":{{"key":"{id}"}}}}"#));
+    let refused = |sent: &str| matches!(rendered(provider(&[]), &call, &[], sent), Err(RenderError::Body(_)));
+    assert!(refused(r#"{"order":1}"#) && refused(r#"{"order":{},"order":{"key":"k"}}"#) && refused(r#"{"order":{"key":"a","key":"b"}}"#));
+
+    call.body.encoding = Encoding::FormBrackets;
+    assert_eq!(rendered(provider(&[]), &call, &[], r#"{"a":1}"#).unwrap().body, format!("a=1&order[key]={id}"));
+    assert!(matches!(rendered(provider(&[]), &call, &[], r#"{"order[key]":"other"}"#), Err(RenderError::Body(_))));
+}
+
+#[test]
 fn the_method_picks_the_request_line() {
     let line = |path: &str| RequestLine { method: http::Method::PUT, path: literal(path) };
     let by = |cases: &[(&str, &str)], otherwise: Option<&str>| {
@@ -130,7 +201,7 @@ fn a_call_without_a_body_says_nothing_about_one() {
     get.request = Choice::One(RequestLine { method: http::Method::GET, path: literal("/balance") });
     let provider = provider(&[]);
     let credentials = credentials(&provider, &[]);
-    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, body: None };
+    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
     let request = render(&connector(provider), &get, &filled, &base()).unwrap();
     assert!(request.body.is_empty() && !request.headers.contains_key("content-type"));
 }
@@ -139,7 +210,7 @@ fn a_call_without_a_body_says_nothing_about_one() {
 
 fn place(places: &Places, provider: Provider, values: &[(&str, &str)]) -> Result<(String, Route), RenderError> {
     let credentials = credentials(&provider, values);
-    places.base(&connector(provider), &credentials).map(|base| (base.url, base.route))
+    places.base(&connector(provider), &call(), &credentials).map(|base| (base.url, base.route))
 }
 
 fn url(text: &str) -> Url {
@@ -163,6 +234,23 @@ fn mode_override_and_simulator_decide_where_calls_go() {
     dashed.id = "two-words".into();
     let moved = Places::new([("TWO_WORDS".to_owned(), url("https://stand.in.test/prefix"))], None);
     assert_eq!(place(&moved, dashed, &[]), Ok(("https://stand.in.test/prefix".into(), Route::Override)));
+
+    let mut own = call();
+    own.hosts = Some(Hosts {
+        sandbox: Choice::One(literal("https://id.test.service.test")),
+        live: Choice::One(literal("https://id.service.test")),
+        suffix: vec![],
+    });
+    let found = |places: &Places, values: &[(&str, &str)]| {
+        let provider = provider(&[]);
+        let credentials = credentials(&provider, values);
+        places.base(&connector(provider), &own, &credentials).map(|base| base.url)
+    };
+    assert_eq!(found(&plain, &[]), Ok("https://id.test.service.test".into()));
+    assert_eq!(found(&plain, &[("mode", "live")]), Ok("https://id.service.test".into()));
+    let moved = Places::new([("service".to_owned(), url("http://127.0.0.1:4101/"))], Some(url("http://127.0.0.1:9999/sim/")));
+    assert_eq!(found(&moved, &[]), Ok("http://127.0.0.1:4101".into()));
+    assert_eq!(found(&moved, &[("mode", "simulator")]), Ok("http://127.0.0.1:9999/sim/service".into()));
 
     let mut simulated = provider(&[]);
     simulated.hosts = None;
@@ -220,6 +308,7 @@ proptest! {
         let path = Template(vec![Part::Text("/a/".into()), Part::Name(Name::Field("id".into())), Part::Text("/b".into())]);
         call.request = Choice::One(RequestLine { method: http::Method::POST, path });
         call.body.set = vec![(pointer("/id"), JsonTemplate::Text(named("id")))];
+        call.headers = vec![(HeaderName::from_static("x-attempt"), Template(vec![Part::Name(Name::Attempt(AttemptForm::Id))]))];
         if let Ok(request) = rendered(provider, &call, &[("id", &value)], "{\"id\":1}") {
             prop_assert!(request.url.as_str().starts_with("https://sandbox.service.test/v1/a/"));
             prop_assert_eq!((request.url.path_segments().unwrap().count(), request.url.query(), request.url.fragment()), (4, None, None));
@@ -246,7 +335,7 @@ fn an_override_with_a_query_is_no_base() {
     let places = Places::new([("service".to_owned(), url("https://stand.test/?x=1"))], None);
     let credentials = credentials(&provider(&[]), &[]);
     let connector = connector(provider(&[]));
-    let base = places.base(&connector, &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, body: None };
+    let base = places.base(&connector, &call(), &credentials).unwrap();
+    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
     assert_eq!(render(&connector, &call(), &filled, &base).unwrap_err(), RenderError::Definition("its address leaves the base"));
 }

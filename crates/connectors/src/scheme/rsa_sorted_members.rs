@@ -14,7 +14,7 @@ use domain::json::{self, Pointer, elements, kind_at, members, root};
 
 use super::rsa::{self, Hash, Padding};
 use super::{AnswerError, Kind, Parameter, Scheme, SchemeError, Signing};
-use crate::body::put;
+use crate::body::{Replaces, put};
 use crate::outbound::{Answer, OutgoingRequest};
 use crate::pem;
 use crate::template_fill::json_string;
@@ -60,7 +60,8 @@ impl Scheme for RsaSortedMembers {
             .ok_or(SchemeError::Request("its body has no `/method`, `/params/UUID` and `/params/Data`, or one twice"))?;
         let signature = rsa::sign(key, Padding::Pkcs1, asked.signed.as_bytes()).ok_or(SchemeError::Key("key"))?;
         let place = Pointer::parse("").map(|whole| whole.child("params").child("Signature"));
-        let signed = place.and_then(|place| put(body.bytes().to_vec(), &place, &json_string(&format!("alg=RS256;{signature}")), true));
+        let signed =
+            place.and_then(|place| put(body.bytes().to_vec(), &place, &json_string(&format!("alg=RS256;{signature}")), Replaces::Anything));
         request.body = signed.ok_or(SchemeError::Request("its body has no place for the signature"))?.into();
         Ok(())
     }

@@ -190,10 +190,10 @@ pub(crate) fn request(
     body: Option<&JsonObject>,
 ) -> Result<OutgoingRequest, RenderError> {
     let credentials = stored.opened(&connector.provider);
-    let base = Places::default().base(connector, &credentials)?;
+    let base = Places::default().base(connector, call, &credentials)?;
     assert_eq!(base.route, Route::Guarded);
     let token = Secret::from(TOKEN);
-    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, body };
+    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body };
     render(connector, call, &filled, &base)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn text(
     body: Option<&JsonObject>,
 ) -> Result<String, RenderError> {
     let token = Secret::from(stand_in("token"));
-    let filled = Filled { credentials, token: Some(&token), attempt, body };
+    let filled = Filled { credentials, token: Some(&token), attempt, now: attempt.now, body };
     let base = Base { url: format!("https://{}.simulator", connector.provider.id), route: Route::Simulator };
     Ok(print(&render(connector, call, &filled, &base)?))
 }
