@@ -4,15 +4,17 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use connectors::answer::private_pointers;
 use connectors::catalogue::Connector;
 use connectors::classify::{Classified, classify, verified};
 use connectors::mask::Mask;
-use connectors::model::{Call, Name, Part, SimValue, Template, Verify};
+use connectors::model::{AnswerShape, Call, Name, Part, SimValue, Template, Verify};
 use connectors::outbound::{Answer, BodyFailure};
 use domain::json::Pointer;
 use domain::session::{RecordedFacts, SessionStatus};
 use domain::{JsonObject, Secret};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use crate::requests::groups;
@@ -81,15 +83,14 @@ fn simulator(service: &Service, stored: &Stored, out: &mut String) {
         let connector = group[0];
         let stage = Stage::new(connector, session, stored);
         let heard = Heard::new(connector, session, stored);
-        let answer =
-            stage.answer(simulator.answer_of(&connector.method().key).unwrap(), success_status(session), &simulator.answer_headers);
+        let answer = stage.success(simulator.answer_of(&connector.method().key).unwrap(), session);
         let read = heard.read(&answer);
         assert!(read.succeeded, "{}: {}", connector.definition.id, read.line);
         writeln!(out, "{}: {} -> {}", connector.method().key, answer.status, read.full()).unwrap();
     }
     if let (Some(step), Some(second)) = (&simulator.second, &provider.second) {
         let connector = groups(service)[0][0];
-        let answer = Stage::new(connector, second, stored).answer(&step.answer, success_status(second), &[]);
+        let answer = Stage::new(connector, second, stored).success(&step.answer, second);
         let read = Heard::new(connector, second, stored).read(&answer);
         assert!(read.succeeded, "{}: {}", connector.definition.id, read.line);
         writeln!(out, "second step: {} -> {}", answer.status, read.full()).unwrap();
@@ -99,7 +100,7 @@ fn simulator(service: &Service, stored: &Stored, out: &mut String) {
     let refusals = simulator.refuse.iter().map(|(status, template)| (status.to_string(), *status, template));
     let credentials = simulator.refuse_credentials.iter().map(|template| ("credentials".to_owned(), success_status(session), template));
     for (name, status, template) in refusals.chain(credentials) {
-        let read = Heard::new(connector, session, stored).read(&stage.answer(template, status, &[]));
+        let read = Heard::new(connector, session, stored).read(&stage.answer(template, status));
         assert!(!read.succeeded, "{}: {name} is a success", service.id);
         writeln!(out, "refuse {name}: {status} -> {}", read.full()).unwrap();
     }
@@ -181,7 +182,7 @@ impl<'a> Heard<'a> {
         let succeeded = session.status == SessionStatus::Succeeded;
         let code = session.code.map(|code| format!(" {code}")).unwrap_or_default();
         let with = if session.response_body.is_some() { ", with body" } else { "" };
-        self.assert_private(&facts, session.response_body.as_ref());
+        self.assert_private(&facts, session.status, session.response_body.as_ref());
         Read {
             succeeded,
             line: format!("{}{code}{with}", session.status),
@@ -191,10 +192,10 @@ impl<'a> Heard<'a> {
     }
 
     /// What the browser alone should have is not kept.
-    fn assert_private(&self, facts: &RecordedFacts, body: Option<&JsonObject>) {
+    fn assert_private(&self, facts: &RecordedFacts, status: SessionStatus, body: Option<&JsonObject>) {
         let kept = listed(facts);
-        for at in &self.call.private {
-            if let Some(value) = body.and_then(|body| body.string_at(at)).filter(|value| value.len() > 7) {
+        for at in private_pointers(&self.connector.provider, status) {
+            if let Some(value) = body.and_then(|body| body.string_at(&at)).filter(|value| value.len() > 7) {
                 assert!(!kept.contains(&value), "{}: {at} is private and kept: {kept}", self.connector.definition.id);
             }
         }
@@ -247,12 +248,20 @@ impl<'a> Stage<'a> {
         Self { connector, sent }
     }
 
-    fn answer(&self, template: &Template, status: u16, headers: &[(HeaderName, Template)]) -> Answer {
-        let mut answered = HeaderMap::new();
-        for (name, template) in headers {
-            answered.insert(name.clone(), self.fill(template).parse().unwrap());
+    fn success(&self, template: &Template, call: &Call) -> Answer {
+        let mut answer = self.answer(template, success_status(call));
+        if let AnswerShape::TextAs { content, .. } = &call.answer {
+            answer.headers.insert(CONTENT_TYPE, content.parse().unwrap());
         }
-        Answer { status, headers: answered, body: Ok(Bytes::from(self.fill(template))) }
+        for (name, template) in &self.connector.provider.simulator.as_ref().unwrap().answer_headers {
+            answer.headers.insert(name.clone(), self.fill(template).parse().unwrap());
+        }
+        answer
+    }
+
+    fn answer(&self, template: &Template, status: u16) -> Answer {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Answer { status, headers, body: Ok(Bytes::from(self.fill(template))) }
     }
 
     fn fill(&self, template: &Template) -> String {

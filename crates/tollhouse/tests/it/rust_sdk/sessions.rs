@@ -58,7 +58,7 @@ const ROWS: [Row; 5] = [
         definition: "braintree-card",
         fields: &[("public_key", "public"), ("private_key", "secret")],
         request: r#"{"customerId":"customer-1"}"#,
-        created: "/data/createClientToken/clientToken",
+        created: "/clientToken",
         declined: (200, "INVALID_SERVICE_REQUEST"),
         unauthorized: 200,
     },

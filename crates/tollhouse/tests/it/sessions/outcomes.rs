@@ -166,7 +166,10 @@ async fn a_success_that_says_no_in_its_body_is_a_failure() {
         }
         let good = json!({ "data": { "createClientToken": { "clientToken": "t" } }, "extensions": { "requestId": "r" } });
         stage.provider.reply(Reply::json(200, &good.to_string()));
-        assert_eq!(stage.session("{}").await.expect(200), session("succeeded", None, Some(200), good));
+        assert_eq!(stage.session("{}").await.expect(200), session("succeeded", None, Some(200), json!({ "clientToken": "t" })));
+        assert_eq!(stage.record().await["support_id"], "r", "the record sees the whole answer");
+        stage.provider.reply(Reply::json(200, r#"{"data":{"createClientToken":null}}"#));
+        assert_eq!(stage.session("{}").await.expect(200), session("failed", Some("INVALID_SERVICE_RESPONSE"), Some(200), Value::Null));
     })
     .await;
 }
