@@ -9,6 +9,7 @@ use connectors::model::Provider;
 use super::exit::{FAILED, UsageError};
 use super::output;
 
+mod from_curl;
 mod rendered;
 mod skeleton;
 mod trial;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Turn a curl command, pasted from a documentation, into a definition file. Credentials become fields; their values are not written.
+    FromCurl(from_curl::Options),
     /// Write a commented skeleton that passes `lint` and `test`.
     New {
         /// Id of the payment service: lower-case letters, digits and dashes.
@@ -47,6 +50,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(_) => trial::run(&file).await,
             Err(mistakes) => report(&mistakes),
         },
+        Command::FromCurl(options) => from_curl::run(&options),
         Command::New { name, out } => skeleton::write(&name, out),
     }
 }

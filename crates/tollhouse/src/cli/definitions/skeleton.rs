@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,23 +17,34 @@ const NAME_CHARACTERS_MAX: usize = 30;
 
 /// Writes the file; one that is there is left alone.
 pub(super) fn write(name: &str, out: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(allowed) || name.len() > NAME_CHARACTERS_MAX {
-        let message = format!("`{name}` is no id: 1 to {NAME_CHARACTERS_MAX} lower-case letters, digits and dashes, a letter first");
-        return Err(UsageError(message).into());
-    }
+    check_name(name)?;
     let file = out.unwrap_or_else(|| PathBuf::from(format!("{name}.toml")));
-    let made = OpenOptions::new().write(true).create_new(true).open(&file);
+    write_new(&file, &filled(name))?;
+    output::data(&file.display().to_string())?;
+    output::words(&format!("Fill it in, then run `tollhouse definitions test {}`.", file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a name that can not begin the ids of definitions.
+pub(super) fn check_name(name: &str) -> Result<(), UsageError> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let good = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(allowed) && !name.ends_with('-');
+    if good && name.len() <= NAME_CHARACTERS_MAX {
+        return Ok(());
+    }
+    Err(UsageError(format!("`{name}` is no id: 1 to {NAME_CHARACTERS_MAX} lower-case letters, digits and dashes, a letter first")))
+}
+
+/// Writes a file that is not there yet.
+pub(super) fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).open(file);
     let mut made = match made {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(UsageError(format!("{} exists already and is not overwritten", file.display())).into());
         }
         made => made.with_context(|| format!("{} can not be written", file.display()))?,
     };
-    made.write_all(filled(name).as_bytes()).with_context(|| format!("{} can not be written", file.display()))?;
-    output::data(&file.display().to_string())?;
-    output::words(&format!("Fill it in, then run `tollhouse definitions test {}`.", file.display()))?;
-    Ok(ExitCode::SUCCESS)
+    made.write_all(text.as_bytes()).with_context(|| format!("{} can not be written", file.display()))
 }
 
 fn filled(name: &str) -> String {
