@@ -12,6 +12,10 @@ use url::Url;
 use crate::format::{Diagnostic, FILE_BYTES_MAX, parse};
 use crate::model::{Call, Field, Method, Name, Part, Provider, Required, Template, Verify};
 
+mod changes;
+
+pub use self::changes::changes;
+
 /// Name and text of the shipped files, part of the binary: see `build.rs`.
 const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
@@ -94,6 +98,11 @@ impl Catalogue {
     /// The provider of an id.
     pub fn provider(&self, id: &str) -> Option<&Arc<Provider>> {
         self.providers.get(id)
+    }
+
+    /// Whether a version of the operator's file of this name, as diagnostics name it, is in force.
+    pub fn holds(&self, file: &str) -> bool {
+        self.files.keys().any(|path| path.display().to_string() == file)
     }
 
     fn build(extra: &[PathBuf], simulators: bool, before: Option<&Self>) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {

@@ -1,11 +1,12 @@
 //! What a server does beside answering: follow the database, follow the definition files, fold the measurements.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use connectors::catalogue::Catalogue;
+use connectors::catalogue::{Catalogue, changes};
 use connectors::format::Diagnostic;
 use engine::Engine;
 use tokio::signal::unix::{SignalKind, signal};
@@ -127,11 +128,19 @@ impl Definitions {
     async fn read_again(&self) {
         match read(self.catalogue.load_full(), Arc::clone(&self.files), self.simulators).await {
             Ok(Ok((catalogue, mistakes))) => {
-                for mistake in mistakes {
+                for mistake in &mistakes {
                     warn!("{mistake}");
                 }
+                let before = self.catalogue.swap(Arc::new(catalogue.clone()));
+                for file in mistakes.iter().map(|mistake| mistake.file.as_str()).collect::<BTreeSet<_>>() {
+                    if catalogue.holds(file) {
+                        warn!("{file}: the version before stays in force");
+                    }
+                }
+                for change in changes(&before, &catalogue) {
+                    info!("{change}");
+                }
                 info!(definitions = catalogue.iter().count(), "The definitions were read again.");
-                self.catalogue.store(Arc::new(catalogue));
                 if let Err(problem) = self.engine.refresh().await {
                     error!(error = cause(&problem), "The payment services could not be read again.");
                 }

@@ -11,11 +11,12 @@ use tokio::process::{Child, Command};
 
 use crate::support::BINARY;
 
-/// A development server in a folder of its own, and what it printed until it was ready.
+/// A development server in a folder of its own, and what it printed until it was ready. Its log is in `dev.log`.
 pub(crate) async fn dev(folder: &Path, arguments: &[&str]) -> (Child, Vec<String>) {
     let mut command = Command::new(BINARY);
     command.args(["dev", "--listen", "127.0.0.1:0", "--ready-file", "ready"]).args(arguments).current_dir(folder);
-    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    let log = std::fs::File::create(folder.join("dev.log")).unwrap();
+    let mut process = command.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut printed = Vec::new();
     let end = "server_url";

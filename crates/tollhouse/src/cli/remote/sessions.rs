@@ -103,6 +103,11 @@ impl PageArgs {
     pub(crate) fn apply(&self, request: Request) -> Request {
         request.query("limit", self.limit).query("cursor", self.cursor.as_ref())
     }
+
+    /// How many were asked for.
+    pub(crate) fn limit(&self) -> Option<u32> {
+        self.limit
+    }
 }
 
 // === impl Filter ===

@@ -36,6 +36,7 @@ fn the_commands_of_the_readme_parse() {
         "payment-services delete 01998d5e-7a30-7000-8000-000000000001",
         "payment-service-definitions session adyen-ideal --data {}",
         "payment-service-definitions list --cursor abc",
+        "payment-service-definitions list --method ideal --currency EUR --country NL --sessions --limit 5",
         "payment-service-definitions get adyen-ideal",
         "sessions list --status failed --since 2026-11-22T00:00:00Z --definition adyen-ideal",
         "sessions get 01998d5e-7a30-7000-8000-000000000001",
@@ -53,6 +54,7 @@ fn wrong_command_lines_are_usage_errors() {
         "payment-services get 7",
         "payment-services session --data {}",
         "payment-service-definitions session adyen-ideal",
+        "payment-service-definitions list --sessions --cursor abc",
     ] {
         assert_eq!(line(words).unwrap_err().exit_code(), 2, "{words}");
     }

@@ -112,3 +112,61 @@ async fn a_new_file_passes_lint_and_test_and_is_never_overwritten() {
         shell.run(&["definitions", "new", name]).await.refused(2);
     }
 }
+
+#[tokio::test]
+async fn a_pasted_command_becomes_a_file_that_passes_lint_and_test() {
+    let shell = Shell::new();
+    let pasted = "$ curl -k https://sandbox.acme.example/v1/sessions \\\n  -H 'X-API-Key: K-0123456789abcdef' \\\n  \
+                  --json '{\"amount\":{\"value\":\"10.00\",\"currency\":\"EUR\"},\"order_id\":\"o-1\",\"merchantId\":\"M-77\"}' | jq .\n";
+    let ran = shell.feed(&["definitions", "from-curl"], pasted).await.expect(0);
+    assert_eq!(ran.out, "acme.toml\n");
+    for words in ["`-k` was left out", "`|`", "definitions test acme.toml"] {
+        assert!(ran.words.contains(words), "{words}: {}", ran.words);
+    }
+    let text = std::fs::read_to_string(shell.path("acme.toml")).unwrap();
+    assert!(!text.contains("K-0123456789abcdef") && !text.contains("M-77"), "{text}");
+    shell.run(&["definitions", "lint", "acme.toml"]).await.expect(0);
+    let played = shell.run(&["definitions", "test", "acme.toml"]).await.expect(0);
+    assert!(played.out.contains("x-api-key: [api_key]") && played.out.contains("-> succeeded"), "{}", played.out);
+
+    // A file that is there is left alone; another name, another place, an answer.
+    shell.write("curl.txt", pasted);
+    shell.write("answer.txt", "HTTP/2 201\r\nx-request-id: 1\r\n\r\n{\"id\":\"s\",\"client_secret\":\"c\"}");
+    assert!(shell.run(&["definitions", "from-curl", "curl.txt"]).await.expect(2).words.contains("acme.toml exists already"));
+    let ran =
+        shell.run(&["definitions", "from-curl", "--id", "acme-two", "--answer", "answer.txt", "--out", "-", "curl.txt"]).await.expect(0);
+    for line in ["id = \"acme-two\"", "success = [201]", "private = [\"/client_secret\"]", "support_id = \"answer header x-request-id\""] {
+        assert!(ran.out.contains(line), "{line}: {}", ran.out);
+    }
+    shell.write("two.toml", &ran.out);
+    shell.run(&["definitions", "test", "two.toml"]).await.expect(0);
+    assert!(
+        shell
+            .feed(&["definitions", "from-curl", "--id", "stripe", "--out", "s.toml"], pasted)
+            .await
+            .expect(0)
+            .words
+            .contains("is built in")
+    );
+}
+
+#[tokio::test]
+async fn a_command_that_can_not_become_a_file_is_refused_with_its_place() {
+    let shell = Shell::new();
+    shell.write("answer.txt", "HTTP/1.1 404 Not Found\n\n{}");
+    let good = "curl https://sandbox.acme.example/x --json '{}'";
+    for (arguments, input, expected) in [
+        (&[][..], "curl https://sandbox.acme.example/x \\\n -F a=1", "standard input:2:2: `-F`: multipart"),
+        (&[], "", "standard input:1:1: there is no command"),
+        (&[], "curl https://sandbox.acme.example/x --json '{\"n\":\"4111111111111111\"}'", "`/n` of the body holds a card number"),
+        (&["--answer", "answer.txt"], good, "answer.txt:1:1: the answer has status 404"),
+        (&["--answer", "missing.txt"], good, "missing.txt"),
+        (&["--id", "Acme"], good, "`Acme` is no id"),
+        (&["missing.txt"], "", "missing.txt"),
+    ] {
+        let ran = shell.feed(&[&["definitions", "from-curl"], arguments].concat(), input).await;
+        let words = ran.refused(2);
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
+    assert!(!shell.path("acme.toml").exists());
+}

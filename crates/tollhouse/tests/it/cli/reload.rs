@@ -52,6 +52,68 @@ async fn dev_serves_a_provider_of_one_s_own_and_follows_its_file() {
 }
 
 #[tokio::test]
+async fn files_that_are_made_while_dev_runs_work_without_a_restart() {
+    let shell = Shell::new();
+    std::fs::create_dir(shell.path("defs")).unwrap();
+    let (_process, _) = dev(&shell.path(""), &["--definitions", "defs"]).await;
+    let base = std::fs::read_to_string(shell.path("ready")).unwrap();
+    let ask = async |arguments: &[&str]| shell.run(&[arguments, &["--url", base.trim()]].concat()).await;
+    let served = async |id: &str| (ask(&["payment-service-definitions", "get", id]).await.code == 0).then_some(());
+    let logged = async |line: &str| {
+        eventually(line, async || std::fs::read_to_string(shell.path("dev.log")).unwrap().contains(line).then_some(())).await;
+    };
+    let works = async |id: &str, fields: &[(&str, &str)], body: &str| {
+        eventually("the new file is served", async || served(id).await).await;
+        let fields = [fields, &[("mode", "simulator")]].concat();
+        let made = ask(&["payment-services", "create", "--data", &service(id, &fields).to_string()]).await.data();
+        let session = ask(&["payment-services", "session", made["id"].as_str().unwrap(), "--data", body]).await.data();
+        assert_eq!(session["status"], "succeeded", "{session}");
+        session
+    };
+
+    // From the skeleton, with edits: another path, a required member, a field of its own.
+    let east = skeleton(&shell, "east-pay").await;
+    let edited = east
+        .replacen("POST /sessions", "POST /checkouts", 1)
+        .replacen(r#"requires = ["/amount", "/currency"]"#, r#"requires = ["/amount", "/currency", "/order"]"#, 1)
+        .replacen(r#""reference":"order-1""#, r#""reference":"order-1","order":7"#, 1);
+    assert!(edited.contains("/checkouts") && edited.contains("/order") && edited.contains("\"order\":7"), "{edited}");
+    shell.write("defs/east-pay.toml", &edited);
+    let fields = [("merchant_id", "M"), ("api_key", "test-key")];
+    works("east-pay-card", &fields, r#"{"amount":1000,"currency":"EUR","reference":"order-1","order":7}"#).await;
+    logged("east-pay: added, 1 method").await;
+
+    // From a documentation.
+    shell.write(
+        "answer.json",
+        r#"{"id":"ses_Zk3mYq8Lw2Xv5Nb7","status":"open","checkout_url":"https://pay.acme.example/1","reference":"r-1"}"#,
+    );
+    let pasted = "curl https://sandbox.acme.example/v1/sessions \\\n  -u 'key-Zk3mYq8Lw2Xv5Nb7:' \\\n  -d amount=1000 -d currency=EUR -d reference=r-1\n";
+    shell.feed(&["definitions", "from-curl", "--answer", "answer.json", "--out", "defs/acme.toml"], pasted).await.expect(0);
+    let body = r#"{"amount":2500,"currency":"USD","reference":"order-2"}"#;
+    let session = works("acme-card", &[("api_key", "test-key")], body).await;
+    assert_eq!(session["response_body"]["reference"], "order-2", "what is sent comes back: {session}");
+    assert!(session["response_body"]["id"].as_str().unwrap().starts_with("ses_"), "{session}");
+
+    // What a change does is said, as are mistakes, with their place.
+    let later = edited.replacen("https://sandbox.example.com/v1", "https://sandbox.example.net/v1", 1).replacen(
+        "[methods]\n",
+        "[methods]\nideal = { name = \"iDEAL\" }\nklarna = { name = \"Klarna\" }\n",
+        1,
+    );
+    shell.write("defs/east-pay.toml", &later);
+    logged("east-pay: reloaded, hosts changed, 2 methods added; stored credentials must be entered again").await;
+    let broken = later.replacen("success =", "sucess =", 1);
+    let line = broken.lines().position(|line| line.starts_with("sucess")).unwrap() + 1;
+    shell.write("defs/east-pay.toml", &broken);
+    logged(&format!("defs/east-pay.toml:{line}:1: ")).await;
+    logged("defs/east-pay.toml: the version before stays in force").await;
+    assert!(served("east-pay-klarna").await.is_some());
+    std::fs::remove_file(shell.path("defs/acme.toml")).unwrap();
+    logged("acme: removed").await;
+}
+
+#[tokio::test]
 async fn serve_reads_again_on_a_hangup_and_keeps_what_was_good() {
     let shell = Shell::new();
     let east = skeleton(&shell, "east-pay").await;

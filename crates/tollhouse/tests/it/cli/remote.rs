@@ -157,6 +157,19 @@ async fn the_catalogue_and_the_records_are_the_server_s() {
         let ideal = shell.run(&["payment-service-definitions", "get", "adyen-ideal"]).await.data();
         assert_eq!(ideal, get("/payment-service-definitions/adyen-ideal").await);
 
+        let list = async |filter: &[&str]| ids(&shell.run(&[&["payment-service-definitions", "list"], filter].concat()).await.data());
+        let every = ids(&get("/payment-service-definitions?limit=100").await);
+        let ideal = list(&["--method", "ideal"]).await;
+        assert!(ideal.contains(&"adyen-ideal".to_owned()) && !ideal.contains(&"adyen-card".to_owned()), "{ideal:?}");
+        assert_eq!(list(&["--method", "ideal", "--currency", "eur", "--country", "NL", "--sessions"]).await, ideal);
+        assert!(list(&["--method", "ideal", "--currency", "USD"]).await.is_empty());
+        let sessions = list(&["--sessions"]).await;
+        assert!(
+            sessions.len() > 3 && !sessions.contains(&"mock-card".to_owned()) && every.contains(&"mock-card".to_owned()),
+            "{sessions:?}"
+        );
+        assert_eq!(list(&["--sessions", "--limit", "3"]).await, sessions[..3]);
+
         shell.run(&["payment-services", "create", "--data", &simulated().to_string()]).await.data();
         let session = &["payment-service-definitions", "session", "adyen-card", "--data"];
         let created = shell.run(&[&session[..], &[&adyen_request().to_string()]].concat()).await.data();
