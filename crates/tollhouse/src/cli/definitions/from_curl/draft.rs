@@ -83,10 +83,10 @@ impl Draft<'_> {
     fn method(&self) -> (String, Option<String>) {
         const NAMES: [&str; 6] = ["method", "paymentmethod", "paymentmethodtype", "paymentmethodtypes", "paymenttype", "methods"];
         let named = self.request.scalars().into_iter().find_map(|(pointer, value)| {
-            let names = pointer.tokens().iter().filter(|token| !token.bytes().all(|b| b.is_ascii_digit()));
+            let mut names = pointer.tokens().iter().rev().filter(|token| !token.bytes().all(|b| b.is_ascii_digit()));
             let text = value.text()?;
             let method = text.to_ascii_lowercase();
-            (NAMES.contains(&plain(names.last()?).as_str()) && domain::method::is_method(&method)).then_some((method, text))
+            (NAMES.contains(&plain(names.next()?).as_str()) && domain::method::is_method(&method)).then_some((method, text))
         });
         named.map_or_else(|| ("card".to_owned(), None), |(method, code)| (method, Some(code)))
     }

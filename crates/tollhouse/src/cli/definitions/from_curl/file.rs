@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use connectors::catalogue::Catalogue;
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         skeleton::check_name(id)?;
     }
     let command = read(&options.command)?;
-    let answer = options.answer.as_ref().map(read).transpose()?;
+    let answer = options.answer.as_deref().map(read).transpose()?;
     // RFC 3339 begins with year and month.
     let month: String = SystemClock.now().to_string().chars().take(7).collect();
     let made = make(&command, answer.as_deref(), options.id.as_deref(), &month).map_err(|mistake| told(options, &mistake))?;
@@ -71,18 +71,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 fn told(options: &Options, mistake: &Mistake) -> UsageError {
     let file = match mistake.input {
-        Input::Command => Some(&options.command),
-        Input::Answer => options.answer.as_ref(),
+        Input::Command => Some(options.command.as_path()),
+        Input::Answer => options.answer.as_deref(),
     };
     let name = file.map_or_else(String::new, name_of);
     UsageError(format!("{name}:{}: {}", mistake.at, mistake.message))
 }
 
-fn name_of(file: &PathBuf) -> String {
+fn name_of(file: &Path) -> String {
     if file.as_os_str() == DASH { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-fn read(file: &PathBuf) -> Result<String, UsageError> {
+fn read(file: &Path) -> Result<String, UsageError> {
     let name = name_of(file);
     let failed = |error: io::Error| UsageError(format!("{name}: {error}"));
     let mut text = String::new();
