@@ -4,7 +4,7 @@ default:
     @just --list
 
 # Everything that is checked without running the product.
-check: fmt clippy doc tidy deny
+check: fmt clippy doc tidy page deny
 
 fmt:
     cargo fmt --all --check
@@ -17,6 +17,10 @@ doc:
 
 tidy:
     cargo xtask tidy
+
+# docs/payment-services.md is what the definition files make; without --check it is made anew.
+page *options="--check":
+    cargo xtask payment-services-page {{options}}
 
 deny:
     cargo deny check bans licenses sources

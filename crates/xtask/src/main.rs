@@ -7,6 +7,7 @@ use clap::Parser;
 use serde_json::Value;
 
 mod openapi;
+mod payment_services;
 mod tidy;
 
 /// What `cargo xtask` does.
@@ -19,6 +20,12 @@ enum Task {
         /// The document of the contract; differences that the allow-list does not name are errors.
         #[arg(long)]
         compare: Option<PathBuf>,
+    },
+    /// Writes docs/payment-services.md from the definition files.
+    PaymentServicesPage {
+        /// Writes nothing; a page that is not what the files make is an error.
+        #[arg(long)]
+        check: bool,
     },
     /// Prints the median length of the definition files.
     DefinitionLines,
@@ -38,6 +45,7 @@ fn main() -> Result<()> {
                 bail!("{} differences from the contract:\n  {}", differences.len(), differences.join("\n  "));
             }
         }
+        Task::PaymentServicesPage { check } => payment_services::run(root, check)?,
         Task::DefinitionLines => println!("{}", tidy::definition_lines_median(root)?),
     }
     Ok(())

@@ -19,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tollhouse-client", &[]),
     ("tollhouse", &["api", "connectors", "domain", "engine", "simulators", "store", "tollhouse-client"]),
     ("testkit", &["store"]),
-    ("xtask", &["api"]),
+    ("xtask", &["api", "connectors", "domain"]),
 ];
 
 /// Libraries that live in some crates only.

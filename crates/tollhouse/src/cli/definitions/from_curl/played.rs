@@ -10,6 +10,8 @@ use super::tree::Tree;
 
 /// Longest made-up text: session data of a thousand characters helps nobody who reads the file.
 const MADE_UP_CHARACTERS_MAX: usize = 60;
+/// The usual spelling, with dashes.
+const UUID_CHARACTERS: usize = 36;
 /// What stands where the documentation showed one of the credentials.
 const REMOVED: &str = "removed";
 
@@ -76,8 +78,10 @@ fn made_up(name: &str, text: &str, private: bool) -> Option<String> {
     if Timestamp::parse(text).is_some() {
         return has(&["expires", "expiry", "expiration", "expire", "valid", "until"]).then(|| "{{ sim.time }}".to_owned());
     }
-    if is_uuid(text) {
-        return Some("{{ sim.uuid }}".to_owned());
+    // Some services put a word before it.
+    let head = text.len().checked_sub(UUID_CHARACTERS).and_then(|at| text.split_at_checked(at)).filter(|(_, tail)| is_uuid(tail));
+    if let Some((head, _)) = head.filter(|(head, _)| head.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b))) {
+        return Some(format!("{head}{{{{ sim.uuid }}}}"));
     }
     let is_id = private || has(&["id", "uuid", "guid"]) || plain(name).ends_with("reference");
     if !is_id {
@@ -121,7 +125,7 @@ fn of_kind(part: &str) -> String {
 }
 
 fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+    text.len() == UUID_CHARACTERS && uuid::Uuid::try_parse(text).is_ok()
 }
 
 #[cfg(test)]
@@ -146,6 +150,7 @@ mod tests {
         );
         check("{}", r#"{"id":"5O190127TN364715T"}"#, r#"{"id":"{{ sim.upper17 }}"}"#);
         check("{}", r#"{"id":"0b1d9815-165e-42e2-8867-35bc03789e00"}"#, r#"{"id":"{{ sim.uuid }}"}"#);
+        check("{}", r#"{"link":"link-sandbox-0b1d9815-165e-42e2-8867-35bc03789e00"}"#, r#"{"link":"link-sandbox-{{ sim.uuid }}"}"#);
         check("{}", r#"{"id":"c0ffee00c0ffee00"}"#, r#"{"id":"{{ sim.hex16 }}"}"#);
         check("{}", r#"{"id":"12345678","order_id":"order"}"#, r#"{"id":"12345678","order_id":"order"}"#);
         check("{}", r#"{"sessionData":"Ab02b4c0!BQAB+/=="}"#, r#"{"sessionData":"{{ sim.text17 }}"}"#);
