@@ -25,10 +25,10 @@ const services = {
     calls: [{ definition: "amazon-pay-amazonpay", bad: null }],
   },
   braintree: { fields: { public_key: "p", private_key: "k" }, calls: [{ definition: "braintree-card", good: {}, bad: null }] },
-  "checkout-com": { fields: { secret_key: "sk_sbox_1", processing_channel_id: "pc_1", subdomain: "abc" }, calls: [{ definition: "checkout-card" }] },
+  "checkout-com": { fields: { secret_key: "sk_sbox_1", processing_channel_id: `pc_${"1".repeat(26)}`, subdomain: "abc" }, calls: [{ definition: "checkout-card" }] },
   cybersource: { fields: { merchant_id: "m", key_id: "k", secret_key: "c2VjcmV0" }, calls: [{ definition: "cybersource-card" }] },
   dlocal: { fields: { x_login: "l", x_trans_key: "t", secret_key: "k" }, calls: [{ definition: "dlocal-card" }] },
-  flutterwave: { fields: { secret_key: "FLWSECK_TEST-1" }, calls: [{ definition: "flutterwave-card" }] },
+  flutterwave: { fields: { secret_key: "FLWSECK_TEST-1" }, calls: [{ definition: "flutterwave-card", bad: null }] },
   gocardless: {
     fields: { access_token: "t" },
     calls: [{
@@ -41,7 +41,7 @@ const services = {
   "mastercard-gateway": { fields: { merchant_id: "TESTMERCHANT", api_password: "p" }, calls: [{ definition: "mastercard-gateway-card" }] },
   mercadopago: { fields: { access_token: "TEST-1" }, calls: [{ definition: "mercadopago-mercadopago" }] },
   mollie: { fields: { api_key: "test_1" }, calls: [{ definition: "mollie-card" }] },
-  "nexi-checkout": { fields: { secret_key: "k" }, calls: [{ definition: "nexi-checkout-card" }] },
+  "nexi-checkout": { fields: { secret_key: "k", terms_url: shop }, calls: [{ definition: "nexi-checkout-card" }] },
   nuvei: {
     fields: { merchant_id: "1", merchant_site_id: "2", merchant_secret_key: "k" },
     calls: [{ definition: "nuvei-card", good: { clientRequestId: "r-1", amount: "10.00", currency: "USD" }, bad: null }],
