@@ -272,7 +272,7 @@ pub fn array_index(token: &str) -> Option<usize> {
     plain.then(|| token.parse().ok()).flatten()
 }
 
-fn decode_string(quoted: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn decode_string(quoted: &[u8]) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(quoted).ok()?;
     if text.contains('\\') {
         return serde_json::from_str::<String>(text).ok().map(Cow::Owned);
@@ -280,7 +280,7 @@ fn decode_string(quoted: &[u8]) -> Option<Cow<'_, str>> {
     text.get(1..text.len().checked_sub(1)?).map(Cow::Borrowed)
 }
 
-fn skip_space(bytes: &[u8], from: usize) -> usize {
+pub(crate) fn skip_space(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     from + rest.iter().take_while(|b| b.is_ascii_whitespace()).count()
 }
@@ -291,7 +291,7 @@ fn next_item(bytes: &[u8], from: usize) -> Option<usize> {
     Some(if bytes.get(at)? == &b',' { skip_space(bytes, at + 1) } else { at })
 }
 
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
         match bytes.get(at)? {

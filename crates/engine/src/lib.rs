@@ -82,6 +82,8 @@ pub struct Rules {
     pub environment: Option<Environment>,
     /// Whether payment services may be simulated.
     pub simulators: bool,
+    /// Whether a session whose body holds a card number under a card's name is refused.
+    pub refuse_card_numbers: bool,
     /// The longest lifetime of a token that is accepted; `None` for any.
     pub token_lifetime_max_seconds: Option<i64>,
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use connectors::caller::{Access, Attempt, SessionOutcome};
 use connectors::catalogue::Connector;
 use connectors::credentials::Credentials;
+use domain::card_number::card_number_members;
 use domain::json::JsonError;
 use domain::session::{Delivered, RecordedFacts, Session, SessionCode, SessionRecord};
 use domain::{JsonObject, PaymentServiceId, Problem, Scope, SessionRecordId};
@@ -25,6 +26,11 @@ use crate::{Engine, Refusal, Request};
 
 #[cfg(test)]
 mod tests;
+
+/// The most things that one refusal names.
+const PROBLEMS_MAX: usize = 100;
+
+const CARD_NUMBER: &str = "holds a card number: card data must not pass through a session";
 
 /// What a session is asked of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +64,10 @@ pub async fn create(
     let (connector, service) = resolve(engine, &snapshot, scope, &target)?;
     let body = parse(body)?;
     let access = access(&snapshot, scope, connector, &service)?;
-    engine.connectors.check(&access, &body).map_err(Refusal::Invalid)?;
+    let problems = problems(engine, &access, &body);
+    if !problems.is_empty() {
+        return Err(Refusal::Invalid(problems));
+    }
     if !engine.database.is_writable() {
         // Without its record a session would be a thing nobody can find again.
         return Err(Refusal::Unavailable);
@@ -170,6 +179,20 @@ fn parse(body: Bytes) -> Result<JsonObject, Refusal> {
         Refusal::invalid(Problem::body("", kind, format!("the body is {error}")))
     };
     JsonObject::parse(body).map_err(problem)
+}
+
+/// What is wrong with a body for this payment service, at most [`PROBLEMS_MAX`] things: what its definition says, and card numbers.
+fn problems(engine: &Engine, access: &Access, body: &JsonObject) -> Vec<Problem> {
+    let mut problems = engine.connectors.check(access, body).err().unwrap_or_default();
+    if engine.rules.refuse_card_numbers {
+        for pointer in card_number_members(body, PROBLEMS_MAX).iter().map(ToString::to_string) {
+            if !problems.iter().any(|problem| problem.pointer == pointer) {
+                problems.push(Problem::body(pointer, "value_error", CARD_NUMBER));
+            }
+        }
+        problems.truncate(PROBLEMS_MAX);
+    }
+    problems
 }
 
 fn access(snapshot: &Snapshot, scope: &Scope, connector: Arc<Connector>, service: &Service) -> Result<Access, Refusal> {

@@ -104,8 +104,12 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let simulators = start_simulators(config, &catalogue, &rest.drain).await?;
     let places = Places::new(overrides, simulators.as_ref().map(|simulators| simulators.base.clone()));
     let caller = Caller::new(outbound, places);
-    let rules =
-        Rules { environment: Some(config.server.environment), simulators: config.simulators.enabled, token_lifetime_max_seconds: None };
+    let rules = Rules {
+        environment: Some(config.server.environment),
+        simulators: config.simulators.enabled,
+        refuse_card_numbers: config.refuse_card_numbers,
+        token_lifetime_max_seconds: None,
+    };
     let parts = Parts {
         database,
         catalogue: Arc::clone(&catalogue),
@@ -261,6 +265,11 @@ fn warn_of_doors(config: &Config, overrides: &BTreeMap<String, Url>, policy: &Eg
     if !config.egress.allow.is_empty() {
         let networks: Vec<String> = config.egress.allow.iter().map(ToString::to_string).collect();
         warn!(networks = networks.join(","), "Calls may reach networks that are not public (egress.allow).");
+    }
+    if !config.refuse_card_numbers {
+        warn!(
+            "Sessions may carry card numbers (sessions.refuse_card_numbers): this host, its network and its logs are in the scope of PCI DSS."
+        );
     }
     if config.egress.allow_http {
         warn!("Calls may use plain HTTP (egress.allow_http).");

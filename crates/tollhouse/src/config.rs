@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) internal: Option<SocketAddr>,
     pub(crate) egress: Egress,
     pub(crate) outbound: Outbound,
+    /// Whether a body with a card number under a card's name is refused.
+    pub(crate) refuse_card_numbers: bool,
     /// Where providers live instead of where their definitions say, by provider id.
     pub(crate) providers: Vec<ProviderPlace>,
     /// Directories of definition files.
@@ -188,6 +190,7 @@ impl Config {
         let connect_timeout = reader.required("outbound.connect_timeout_ms", Entry::milliseconds);
         let ca_file = reader.optional("outbound.ca_file", Entry::path);
         let definitions = reader.required("definitions.dirs", Entry::paths);
+        let refuse_card_numbers = reader.required("sessions.refuse_card_numbers", Entry::boolean);
         let providers = reader.providers();
         let problems = reader.problems;
         let read = || {
@@ -199,6 +202,7 @@ impl Config {
                 internal: internal?,
                 egress: Egress { allow: allow?, allow_http: allow_http? },
                 outbound: Outbound { timeout: timeout?, connect_timeout: connect_timeout?, ca_file },
+                refuse_card_numbers: refuse_card_numbers?,
                 providers,
                 definitions: definitions?,
             })

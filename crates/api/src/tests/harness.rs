@@ -73,7 +73,7 @@ impl Harness {
             root_key,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds::new()),
-            rules: Rules { environment: None, simulators: true, token_lifetime_max_seconds: None },
+            rules: Rules { environment: None, simulators: true, refuse_card_numbers: true, token_lifetime_max_seconds: None },
         });
         let engine = engine.await.unwrap();
         let draining = Draining::default();

@@ -107,6 +107,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("outbound", "connect_timeout_ms", Kind::Milliseconds, Some("2000"), "The time limit of one connection to a payment service."),
     key("outbound", "ca_file", Kind::Path, None, "PEM bundle that is trusted beside the system's roots."),
+    key(
+        "sessions",
+        "refuse_card_numbers",
+        Kind::Boolean,
+        Some("true"),
+        "Whether a session whose body holds a card number under a card's name is refused. `false` brings this host, its network and its logs into the scope of PCI DSS.",
+    ),
     key("definitions", "dirs", Kind::Paths, Some(""), "Directories of definition files that add to the built-in ones or replace them."),
 ];
 

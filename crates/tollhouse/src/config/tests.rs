@@ -41,6 +41,7 @@ fn variables_win_over_the_file_and_the_file_over_defaults() {
     assert_eq!(config.internal, Some("127.0.0.1:9464".parse().unwrap()));
     assert!(config.egress.allow_http && config.egress.allow.len() == 1 && !config.simulators.enabled);
     assert_eq!(config.database.migration, Migration::AtStart);
+    assert!(config.refuse_card_numbers && !read("[sessions]\nrefuse_card_numbers = false\n", &[]).unwrap().refuse_card_numbers);
 }
 
 #[test]

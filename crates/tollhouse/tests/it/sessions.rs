@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use testkit::caller::Reply as Answer;
 use testkit::provider::{Authority, Options, Provider, Validity};
-use testkit::server::Server;
+use testkit::server::{Plan, Server};
 
 use crate::support::{adyen_request, plans, service};
 
+mod card_numbers;
 mod fidelity;
 mod outcomes;
 mod token_exchange;
@@ -39,6 +40,16 @@ impl Stage<'_> {
 
 /// Runs a test on each database with one configured service whose calls reach a scripted payment service.
 pub(crate) async fn on_stage(definition: &str, fields: &[(&str, &str)], test: impl AsyncFn(Stage<'_>)) {
+    on_stage_with(|plan| plan, definition, fields, test).await;
+}
+
+/// The same with a server that is started differently.
+pub(crate) async fn on_stage_with(
+    configure: impl Fn(Plan) -> Plan,
+    definition: &str,
+    fields: &[(&str, &str)],
+    test: impl AsyncFn(Stage<'_>),
+) {
     let authority = Authority::new();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
@@ -46,7 +57,7 @@ pub(crate) async fn on_stage(definition: &str, fields: &[(&str, &str)], test: im
     let id = definition.split('-').next().unwrap();
     for plan in plans().await {
         let provider = Provider::start(Options::tls(authority.issue(&["127.0.0.1"], Validity::Current))).await;
-        let server = plan.provider_at(id, &provider.url(""), Some(&ca)).start().await;
+        let server = configure(plan.provider_at(id, &provider.url(""), Some(&ca))).start().await;
         let fields = [fields, &[("mode", "sandbox")]].concat();
         let created = server.merchant().post("/payment-services", &service(definition, &fields)).await.expect(201);
         let path = format!("/payment-services/{}", created["id"].as_str().unwrap());
