@@ -8,6 +8,7 @@ use testkit::server::{Plan, Server};
 use crate::support::{adyen_request, plans, service};
 
 mod card_numbers;
+mod client_certificates;
 mod fidelity;
 mod outcomes;
 mod token_exchange;
