@@ -14,6 +14,8 @@ use crate::model::{
 };
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
+mod identity;
+
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(1_700_000_000_000_000) };
 const STORED: &[(&str, &str)] = &[("id", "client"), ("secret", "a-stored-secret"), ("account", "ShopECOM")];
 

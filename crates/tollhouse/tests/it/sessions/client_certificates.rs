@@ -33,6 +33,9 @@ example = '{}'
 answer = '{"id":"{{ sim.uuid }}"}'
 "#;
 
+/// A service refuses a certificate with TLS 1.2 before a request can be sent. With TLS 1.3 the refusal and the request cross on their way, and only where the refusal was faster nothing was sent.
+const OVER_TLS13: [&str; 2] = ["unknown", "no"];
+
 /// Who is who: the authority of the service's own certificate, and the one of its clients'.
 struct Cast {
     server: Authority,
@@ -83,10 +86,10 @@ async fn succeeds(server: &Server, path: &str) {
     assert_eq!(session_at(server, path).await.expect(200), session("succeeded", None, Some(201), json!({ "id": "1" })));
 }
 
-async fn fails(server: &Server, path: &str, delivered: &str) {
+async fn fails(server: &Server, path: &str, delivered: &[&str]) {
     let answer = session_at(server, path).await;
     assert_eq!(answer.expect(200), session("failed", Some("SERVICE_NETWORK_ERROR"), None, Value::Null));
-    assert_eq!(answer.header("tollhouse-delivered"), Some(delivered));
+    assert!(answer.header("tollhouse-delivered").is_some_and(|said| delivered.contains(&said)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -132,14 +135,13 @@ async fn a_certificate_that_is_replaced_is_not_shown_again() {
         let requests = provider.requests();
         assert!(requests[0].is_from(&old) && requests[1].is_from(&old) && requests[2].is_from(&new));
         put(&[("certificate", ""), ("key", "")]).await.expect(200);
-        fails(server, &path, "unknown").await;
+        fails(server, &path, &OVER_TLS13).await;
         assert_eq!(provider.requests().len(), 3);
     })
     .await;
 }
 
-/// The service refuses with TLS 1.2 before a request can be sent, with TLS 1.3 when it may have been: only the first can be proved.
-async fn check_refused(options: impl Fn(Options, &Authority) -> Options, delivered: &str) {
+async fn check_refused(options: impl Fn(Options, &Authority) -> Options, delivered: &[&str]) {
     on_stage(options, async |server, provider, cast| {
         let stranger = Authority::new().issue_client("stranger", Validity::Current);
         let expired = cast.clients.issue_client("expired", Validity::Expired);
@@ -154,8 +156,8 @@ async fn check_refused(options: impl Fn(Options, &Authority) -> Options, deliver
 
 #[tokio::test]
 async fn a_certificate_that_the_service_does_not_take_ends_the_call() {
-    check_refused(Options::for_clients_of, "unknown").await;
-    check_refused(Options::for_clients_of_over_tls12, "no").await;
+    check_refused(Options::for_clients_of, &OVER_TLS13).await;
+    check_refused(Options::for_clients_of_over_tls12, &["no"]).await;
 }
 
 #[tokio::test]
@@ -167,7 +169,7 @@ async fn private_roots_replace_those_of_the_system() {
         succeeds(server, &path).await;
         // The operator trusts this certificate, but this service is told to trust another authority only.
         let path = configured(server, &[&fields(&client)[..], &[("roots", &other)]].concat()).await;
-        fails(server, &path, "no").await;
+        fails(server, &path, &["no"]).await;
         assert_eq!(provider.requests().len(), 1);
     })
     .await;
