@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
@@ -80,7 +80,7 @@ impl Tls {
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut config = match pair {
-            Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)) as Arc<dyn ResolvesClientCert>),
+            Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()];

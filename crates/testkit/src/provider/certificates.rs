@@ -7,7 +7,8 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, version};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -115,15 +116,12 @@ impl Tls {
             Some(clients) if clients.tls12_only => &[&version::TLS12][..],
             Some(_) | None => rustls::DEFAULT_VERSIONS,
         };
-        let verifier = clients.map_or_else(
-            || Arc::new(NoClientAuth) as _,
-            |clients| {
-                let mut roots = RootCertStore::empty();
-                let authority = CertificateDer::from_pem_slice(clients.authority.as_bytes()).expect("a certificate");
-                roots.add(authority).expect("an authority");
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().expect("an authority")
-            },
-        );
+        let verifier: Arc<dyn ClientCertVerifier> = clients.map_or_else(WebPkiClientVerifier::no_client_auth, |clients| {
+            let mut roots = RootCertStore::empty();
+            let authority = CertificateDer::from_pem_slice(clients.authority.as_bytes()).expect("a certificate");
+            roots.add(authority).expect("an authority");
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().expect("an authority")
+        });
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("the versions of the library")
