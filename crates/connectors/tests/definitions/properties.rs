@@ -7,7 +7,7 @@ use connectors::catalogue::Connector;
 use connectors::classify::{classify, verified};
 use connectors::credentials::{MODE, TIMEOUT_MS};
 use connectors::mask::Mask;
-use connectors::model::{AnswerShape, Call, Provider, Success, Verify};
+use connectors::model::{AnswerShape, Call, Place, Provider, Success, Verify};
 use connectors::outbound::{Answer, OutgoingRequest};
 use connectors::render::RenderError;
 use domain::json::Pointer;
@@ -257,10 +257,10 @@ fn no_answer_breaks_it_and_only_what_is_declared_succeeds() {
         };
         let media = prop_oneof![3 => Just(media), 1 => Just("text/html".to_owned()), 1 => Just(String::new())];
         let status = prop_oneof![3 => prop::sample::select(call.success.statuses.clone()), 1 => 0_u16..1000];
-        let values = (status, any::answer_bytes(known, &call.success), media);
+        let values = (status, any::answer_bytes(known, &call.success), media, any::<bool>());
         let (succeeded, failed) = (Cell::new(0), Cell::new(0));
-        let result = runner().run(&values, |(status, bytes, media)| {
-            let mut headers = HeaderMap::new();
+        let result = runner().run(&values, |(status, bytes, media, has_headers)| {
+            let mut headers = if has_headers { built_of(&call.answer) } else { HeaderMap::new() };
             headers.insert("content-type", HeaderValue::from_str(&media).unwrap());
             let answer = Answer { status, headers, body: Ok(bytes) };
             let session = classify(call, &asked, &answer, &mask).session;
@@ -279,6 +279,14 @@ fn no_answer_breaks_it_and_only_what_is_declared_succeeds() {
         assert_eq!(result, Ok(()), "{}", connector.definition.id);
         assert!(failed.get() > 0 && succeeded.get() > 0, "{}: {} and {}", connector.definition.id, failed.get(), succeeded.get());
     });
+}
+
+/// The headers that an answer is built of.
+fn built_of(shape: &AnswerShape) -> HeaderMap {
+    let AnswerShape::Build(members) = shape else { return HeaderMap::new() };
+    let places = members.iter().flat_map(|(_, places)| places);
+    let names = places.filter_map(|place| if let Place::AnswerHeader(name) = place { Some(name.clone()) } else { None });
+    names.map(|name| (name, HeaderValue::from_static("stand-in"))).collect()
 }
 
 #[test]

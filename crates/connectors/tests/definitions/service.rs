@@ -229,8 +229,8 @@ fn of_pattern(field: &Field) -> String {
 fn pem(key: &str) -> &'static str {
     match key {
         _ if key.contains("cert") => include_str!("../../src/pem/fixtures/rsa_certificate.pem"),
-        _ if key.contains("public") || key.contains("answer") => include_str!("../../src/scheme/test_keys/public.pem"),
-        _ => include_str!("../../src/scheme/test_keys/pkcs8.pem"),
+        _ if key.contains("public") || key.contains("answer") => include_str!("../../src/pem/fixtures/rsa_public.pem"),
+        _ => include_str!("../../src/pem/fixtures/rsa_pkcs8.pem"),
     }
 }
 
