@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectors::catalogue::Connector;
-use connectors::credentials::{FieldRules, MODE, Mode, TIMEOUT_MS, check};
-use connectors::model::{Field, Required, Template, TextForm};
+use connectors::credentials::{Credentials, FieldRules, MODE, Mode, TIMEOUT_MS, check};
+use connectors::model::{Field, Name, Required, Template, TextForm};
+use domain::Secret;
 
 /// A key, its certificate and its public half for simulated services whose requests are really signed. Everybody knows them, so they are good for nothing else.
 const PRIVATE_KEY: &str = include_str!("simulated/private_key.pem");
@@ -19,6 +20,7 @@ const TRIES: &[&str] = &[
     "simulated-1",
     "simulated1",
     "123456789",
+    "1234567890",
     "1234567890123456",
     "0123456789abcdef0123456789abcdef",
     "00000000-0000-4000-8000-000000000000",
@@ -27,7 +29,7 @@ const TRIES: &[&str] = &[
     "a",
 ];
 
-/// Key and value of every field that must have one, and `mode`. `Err` holds what no value could be found for.
+/// Key and value of every field that must have one, of those that the requests prove with who asks, and `mode`. `Err` holds what no value could be found for.
 pub(crate) fn fields(connector: &Connector) -> Result<Vec<(String, String)>, Vec<String>> {
     let own = connector.provider.fields.iter().filter(|field| field.key != MODE && field.key != TIMEOUT_MS);
     let mut values: Vec<(String, String)> = own
@@ -35,9 +37,26 @@ pub(crate) fn fields(connector: &Connector) -> Result<Vec<(String, String)>, Vec
         .map(|field| (field.key.clone(), value(connector, field)))
         .collect();
     values.push((MODE.to_owned(), Mode::Simulator.as_str().to_owned()));
+    values.extend(proof(connector, &values));
     let rules = FieldRules { environment: None, simulators: true };
     let problems: Vec<String> = check(connector, &values, &rules).into_iter().map(|problem| problem.message).collect();
     if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+/// Optional fields without which no request can be made, since the line of `auth` that the other values pick is made of them.
+fn proof(connector: &Connector, values: &[(String, String)]) -> Vec<(String, String)> {
+    let provider = &connector.provider;
+    let stored = values.iter().map(|(key, value)| (key.clone(), Secret::from(value.as_str())));
+    let credentials = Credentials::for_connector(connector, stored);
+    let calls = provider.session.iter().chain(provider.token.iter().map(|token| &token.call));
+    let picked = calls.filter_map(|call| provider.auth_of(call).pick(&connector.method().key, |key| credentials.get(key)));
+    let templates = picked.flat_map(|auth| auth.basic.iter().flat_map(|(user, password)| [user, password]).chain(&auth.bearer));
+    let named: Vec<&Name> = templates.flat_map(Template::names).collect();
+    let missing = provider.fields.iter().filter(|field| credentials.get(&field.key).is_none());
+    missing
+        .filter(|field| named.iter().any(|name| matches!(name, Name::Field(key) if *key == field.key)))
+        .map(|field| (field.key.clone(), value(connector, field)))
+        .collect()
 }
 
 fn value(connector: &Connector, field: &Field) -> String {
