@@ -14,9 +14,9 @@ use crate::classify::{self, classify};
 use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
 use crate::facts::{self, Sources};
 use crate::mask::Mask;
-use crate::model::{Call, Template, TokenCall, Verify};
+use crate::model::{Call, Provider, Template, TokenCall, Verify};
 use crate::outbound::{CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route};
-use crate::render::{Base, Filled, RenderError, render};
+use crate::render::{Base, Filled, RenderError, render, signed_by};
 use crate::template_fill::Values;
 use crate::tokens::{Got, TokenFailure, TokenKey, Tokens};
 
@@ -108,11 +108,13 @@ impl Caller {
     pub fn check(&self, access: &Access, body: &JsonObject) -> Result<(), Vec<Problem>> {
         let connector = &access.connector;
         let Some(call) = &connector.provider.session else { return Ok(()) };
-        // Neither the token nor the attempt is known yet; whatever they will be, they do not change what is wrong.
+        // Neither the token nor the attempt nor a signature is known yet; whatever they will be, they do not change what is wrong.
         let token = Secret::from("token");
         let attempt = SessionRecordId(Uuid::nil());
         let values = Values { token: Some(&token), attempt: Some(attempt), ..Values::new(&access.credentials, connector.method()) };
-        match body::write(&Edits::of(call, Vec::new()), Some(body), &values) {
+        let signed = signed_by(connector, call, &access.credentials).stand_in();
+        let values = Values { signed: Some(&signed), ..values };
+        match body::write(&Edits::of(call, signed.members()), Some(body), &values) {
             Err(BodyError::Problems(problems)) => Err(problems),
             // Not the caller's fault: the session says so.
             Ok(_) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => Ok(()),
@@ -239,7 +241,7 @@ impl Caller {
             Ok(request) => request,
             Err(error) => return End::NotRendered(error),
         };
-        let resend = resend(trip.call, &request, trip.body.is_some());
+        let resend = resend(&trip.access.connector.provider, trip.call, &request, trip.body.is_some());
         let exchange = counted(&self.outbound, trip.access, &request, base.route, trip.deadline, resend).await;
         if !matches!(exchange.result, Err(CallFailure::Refused(_) | CallFailure::TooManyInFlight)) {
             trip.spend(exchange.elapsed);
@@ -390,7 +392,9 @@ fn verified_by_token(failure: &TokenFailure) -> Verification {
 /// Values that can not be sent are wrong values; everything else is not theirs to answer for.
 fn not_sent(error: &RenderError) -> Verification {
     match error {
-        RenderError::Value(_) | RenderError::Absent(_) | RenderError::Identity(_) | RenderError::Suffix => Verification::Refused,
+        RenderError::Value(_) | RenderError::Absent(_) | RenderError::Sign(_) | RenderError::Identity(_) | RenderError::Suffix => {
+            Verification::Refused
+        }
         RenderError::Body(_)
         | RenderError::Definition(_)
         | RenderError::NoSimulator
@@ -407,8 +411,11 @@ fn is_unauthorized(exchange: &Exchange) -> bool {
     matches!(&exchange.result, Ok(answer) if answer.status == 401)
 }
 
-/// A session goes twice only where its idempotency key goes along; a call of our own only where it reads.
-fn resend(call: &Call, request: &OutgoingRequest, has_caller: bool) -> Resend {
+/// A session goes twice only where its idempotency key goes along; a call of our own only where it reads. What is signed goes once: its moment would be that of the first.
+fn resend(provider: &Provider, call: &Call, request: &OutgoingRequest, has_caller: bool) -> Resend {
+    if provider.sign_of(call).is_some() {
+        return Resend::Never;
+    }
     let may = if has_caller { call.idempotency.is_some() } else { request.method == http::Method::GET };
     if may { Resend::Declared } else { Resend::Never }
 }

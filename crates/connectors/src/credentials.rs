@@ -125,6 +125,11 @@ impl Credentials {
         self.values.get(key).and_then(Secret::expose_str)
     }
 
+    /// Whether a field is secret.
+    pub(crate) fn is_secret(&self, key: &str) -> bool {
+        self.secret.iter().any(|secret| secret == key)
+    }
+
     /// Where calls go. Stored values were checked; should one be unknown all the same, the sandbox can do the least harm.
     pub fn mode(&self) -> Mode {
         self.get(MODE).and_then(Mode::parse).unwrap_or(Mode::Sandbox)

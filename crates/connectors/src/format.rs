@@ -14,6 +14,7 @@ mod places;
 mod provider;
 mod reader;
 mod report;
+mod sign;
 mod simulator;
 mod success;
 mod template;

@@ -19,5 +19,6 @@ pub mod outbound;
 pub mod pem;
 pub mod render;
 pub mod scheme;
+pub mod sign;
 pub mod template_fill;
 pub mod tokens;

@@ -678,7 +678,21 @@ impl Template {
 }
 
 impl SignLine {
-    fn names(&self) -> impl Iterator<Item = &Name> {
+    /// The names of earlier lines in it, those of keys included.
+    pub(crate) fn lines_named(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().flat_map(|part| {
+            let (value, functions) = match part {
+                SignPart::Text(_) => (None, &[][..]),
+                SignPart::Value(value, functions) => (Some(value), functions.as_slice()),
+            };
+            let direct = value.and_then(|value| if let SignValue::Name(Name::Sign(line)) = value { Some(line.as_str()) } else { None });
+            let keys = functions.iter().filter_map(|f| if let SignFunction::HmacSha256(key) = f { Some(key.as_str()) } else { None });
+            direct.into_iter().chain(keys)
+        })
+    }
+
+    /// The names that its values begin with.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
         self.parts.iter().filter_map(|part| match part {
             SignPart::Value(SignValue::Name(name), _) => Some(name),
             SignPart::Text(_) | SignPart::Value(..) => None,

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::{JsonObject, Problem, Secret, Timestamp};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use url::Url;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::{Position, Url};
 
 use crate::body::{BodyError, Edits, Written};
 use crate::caller::Attempt;
@@ -16,6 +16,7 @@ use crate::catalogue::Connector;
 use crate::credentials::{Credentials, Mode};
 use crate::model::{Auth, Call, Idempotency, IdempotencyPlace, Template};
 use crate::outbound::{AGENT, IdentityError, OutgoingRequest, Route};
+use crate::sign::{Sent, SignError, SignShown, Signed};
 use crate::template_fill::{FillError, Slot, Values, fill};
 
 /// The most bytes of a request's header values; no server takes more.
@@ -67,6 +68,9 @@ pub enum RenderError {
     /// The client certificate can not be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A line of `[sign]` can not be made.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// The definition's own text is at fault.
     #[error("the definition does not make a request: {0}")]
     Definition(&'static str),
@@ -141,14 +145,11 @@ impl Places {
 
 /// The request of a call.
 pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Base) -> Result<OutgoingRequest, RenderError> {
-    let method = connector.method();
-    let values = Values { token: filled.token, attempt: Some(filled.attempt.id), ..Values::new(filled.credentials, method) };
-    let line = call.request.pick(&method.key, |key| filled.credentials.get(key)).ok_or(RenderError::Absent("the request line"))?;
-    let path = fill(&line.path, Slot::Path, &values)?.ok_or(RenderError::Absent("the path"))?;
-    let url = join(base, &path)?;
-    let edits = Edits::of(call, Vec::new());
-    let edited = edits.edit(filled.body, &values)?;
-    let written = edited.map(|edited| edits.finish(edited, &values)).transpose()?;
+    let values = values(connector, filled);
+    let (method, url) = address(connector, call, &values, base)?;
+    let mut signed = signed_by(connector, call, filled.credentials);
+    let written = write(call, filled, &url, &values, &mut signed)?;
+    let values = Values { signed: Some(&signed), ..values };
 
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -157,7 +158,7 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
     }
     // A definition may know better: services with media types of their own name them in `headers`.
-    let auth = connector.provider.auth_of(call).pick(&method.key, |key| filled.credentials.get(key));
+    let auth = connector.provider.auth_of(call).pick(&connector.method().key, |key| filled.credentials.get(key));
     add_auth(&mut headers, auth.ok_or(RenderError::Absent("the table of `auth`"))?, &values)?;
     add_headers(&mut headers, &call.headers, &values)?;
     if let Some(Idempotency { at: IdempotencyPlace::Header(name), .. }) = &call.idempotency {
@@ -167,10 +168,69 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
         return Err(RenderError::Value(FillError::TooLong));
     }
     let body = written.map_or_else(Bytes::new, |Written { bytes, .. }| bytes);
-    Ok(OutgoingRequest { method: line.method.clone(), url, headers, body, identity: None })
+    Ok(OutgoingRequest { method, url, headers, body, identity: None })
+}
+
+/// The lines of `[sign]` that the request of a call uses, as far as they may be shown: each line with its name, in the order of the file. Empty where the call is not signed by lines.
+pub fn signed_lines(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Base) -> Result<Vec<(String, SignShown)>, RenderError> {
+    let values = values(connector, filled);
+    let (_, url) = address(connector, call, &values, base)?;
+    let mut signed = signed_by(connector, call, filled.credentials);
+    write(call, filled, &url, &values, &mut signed)?;
+    Ok(signed.shown())
+}
+
+/// The lines that one request of a call uses; none of them is made yet.
+pub(crate) fn signed_by<'a>(connector: &'a Connector, call: &'a Call, credentials: &Credentials) -> Signed<'a> {
+    let templates = connector.provider.picked_templates(call, connector.method(), |key| credentials.get(key));
+    Signed::of(connector.provider.sign_of(call), &templates)
+}
+
+/// The body, and with it every line that is used: those that may become members of it before, those over its bytes after.
+fn write(
+    call: &Call,
+    filled: &Filled<'_>,
+    url: &Url,
+    values: &Values<'_>,
+    signed: &mut Signed<'_>,
+) -> Result<Option<Written>, RenderError> {
+    let edits = Edits::of(call, signed.members());
+    let edited = edits.edit(filled.body, values)?;
+    let members = edited.clone();
+    let host = authority(url);
+    let mut sent = Sent {
+        now: filled.now,
+        host: &host,
+        path: &url[Position::BeforePath..Position::AfterQuery],
+        members: members.as_ref(),
+        body: None,
+    };
+    signed.make(values, &sent)?;
+    let written = edited.map(|edited| edits.finish(edited, &Values { signed: Some(signed), ..*values })).transpose()?;
+    sent.body = Some(written.as_ref().map(|written| written.bytes.as_ref()).unwrap_or_default());
+    signed.make(values, &sent)?;
+    Ok(written)
 }
 
 // === address ===
+
+/// What is called, and how.
+fn address(connector: &Connector, call: &Call, values: &Values<'_>, base: &Base) -> Result<(Method, Url), RenderError> {
+    let line =
+        call.request.pick(&connector.method().key, |key| values.credentials.get(key)).ok_or(RenderError::Absent("the request line"))?;
+    let path = fill(&line.path, Slot::Path, values)?.ok_or(RenderError::Absent("the path"))?;
+    Ok((line.method.clone(), join(base, &path)?))
+}
+
+/// The host as it stands in the header Host.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn values<'a>(connector: &'a Connector, filled: &Filled<'a>) -> Values<'a> {
+    Values { token: filled.token, attempt: Some(filled.attempt.id), ..Values::new(filled.credentials, connector.method()) }
+}
 
 fn override_key(id: &str) -> String {
     id.to_ascii_lowercase().replace('-', "_")

@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::credentials::Credentials;
 use crate::model::{AttemptForm, JsonTemplate, Method, Name, Part, Template};
+use crate::sign::Signed;
 
 /// The most bytes that one template may become: a certificate fits, a definition that repeats a long value without end does not.
 pub const FILLED_BYTES_MAX: usize = 256 * 1024;
@@ -30,6 +31,8 @@ pub struct Values<'a> {
     pub token: Option<&'a Secret>,
     /// `attempt.x`; `None` where there is no request yet, as in hosts.
     pub attempt: Option<SessionRecordId>,
+    /// `sign.x`; `None` where nothing is signed yet.
+    pub signed: Option<&'a Signed<'a>>,
 }
 
 /// Where a template stands.
@@ -75,7 +78,7 @@ pub enum FillError {
 impl<'a> Values<'a> {
     /// What is stored and the method; everything else is not known yet.
     pub fn new(credentials: &'a Credentials, method: &'a Method) -> Self {
-        Self { credentials, method, token: None, attempt: None }
+        Self { credentials, method, token: None, attempt: None, signed: None }
     }
 
     /// `None`: an optional value that is not there.
@@ -85,7 +88,8 @@ impl<'a> Values<'a> {
             Name::MethodCode => Ok(self.method.code.as_deref().map(Cow::Borrowed)),
             Name::Token => Ok(self.token.and_then(Secret::expose_str).map(Cow::Borrowed)),
             Name::Attempt(form) => self.attempt.map(|id| Some(Cow::Owned(attempt(id, *form)))).ok_or(FillError::OutOfPlace),
-            Name::Sign(_) | Name::First(_) | Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
+            Name::Sign(line) => self.signed.ok_or(FillError::OutOfPlace)?.get(line).map(|text| text.map(Cow::Borrowed)),
+            Name::First(_) | Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
         }
     }
 }

@@ -10,8 +10,9 @@ use super::{Access, code_of, counted, log_failure, resend};
 use crate::classify;
 use crate::facts::Sources;
 use crate::mask::Mask;
-use crate::model::{Call, Name, Place, Template, TokenCall};
+use crate::model::{Call, Name, Place, TokenCall};
 use crate::outbound::{Answer, Exchange, Outbound, OutgoingRequest, Route};
+use crate::sign::Signed;
 use crate::tokens::{Fetched, TokenFailure};
 
 /// Longest token that is taken; the longest that services issue are a quarter of it.
@@ -36,7 +37,7 @@ pub(super) async fn fetch(
             delivered: domain::session::Delivered::No,
         });
     };
-    let resend = resend(&token_call.call, &request, false);
+    let resend = resend(&access.connector.provider, &token_call.call, &request, false);
     let Exchange { delivered, result, .. } = counted(&outbound, &access, &request, route, deadline, resend).await;
     match result {
         Err(failure) => {
@@ -79,5 +80,6 @@ fn lifetime(sources: &Sources<'_>, places: &[Place], now: Timestamp) -> Option<D
 pub(super) fn is_needed(access: &Access, call: &Call) -> bool {
     let Access { connector, credentials, .. } = access;
     let templates = connector.provider.picked_templates(call, connector.method(), |key| credentials.get(key));
-    templates.into_iter().flat_map(Template::names).any(|name| *name == Name::Token)
+    let signed = Signed::of(connector.provider.sign_of(call), &templates);
+    templates.iter().flat_map(|template| template.names()).chain(signed.names()).any(|name| *name == Name::Token)
 }

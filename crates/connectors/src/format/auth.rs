@@ -7,7 +7,7 @@ use super::call::Kind;
 use super::choice::{Pickers, choice};
 use super::provider::Context;
 use super::reader::{Node, shown};
-use super::template::{Allowed, line_template};
+use super::template::{Allowed, FieldUse, line_template};
 use crate::model::{Auth, Choice, Template};
 
 /// Most headers of one table.
@@ -67,8 +67,8 @@ fn auth(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth> {
 /// Headers of a call.
 pub(super) fn call_headers(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Vec<(HeaderName, Template)> {
     let allowed = match kind {
-        Kind::Token => Allowed::SET,
-        Kind::Session | Kind::Verify => Allowed::OPEN,
+        Kind::Token => Allowed { field: FieldUse::Any, ..Allowed::HEADERS },
+        Kind::Session | Kind::Verify => Allowed::HEADERS,
     };
     let headers = headers(node, cx, allowed);
     if headers.iter().any(|(name, _)| name == header::AUTHORIZATION) {

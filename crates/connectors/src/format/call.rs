@@ -7,11 +7,12 @@ use super::choice::{Pickers, choice};
 use super::places::{Side, places};
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
+use super::sign::{self, Signing};
 use super::template::{Allowed, line_template};
 use super::{answer, auth, call_body, hosts, success};
 use crate::model::{
-    AnswerShape, Auth, Call, Choice, Encoding, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Success, Template,
-    TokenCall, Verify,
+    AnswerShape, Auth, Call, Choice, Encoding, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Sign, Success,
+    Template, TokenCall, Verify,
 };
 
 /// Which call is read.
@@ -36,11 +37,16 @@ pub(super) struct Read {
 
 pub(super) fn session(node: &Node<'_>, cx: &Context<'_>) -> Option<Read> {
     let table = node.table()?;
-    let (mut call, mut finished) = common(&table, cx, Kind::Session)?;
+    let Common { mut call, mut finished, is_signed } = common(&table, cx, Kind::Session)?;
     call.success = required_success(&table, cx, Kind::Session);
     call.answer = table.get("answer").and_then(|node| answer::read(&node, cx)).unwrap_or_default();
     call.error_code = table.get("error_code").map(|node| plain_places(&node, cx)).unwrap_or_default();
-    call.idempotency = table.get("idempotency").and_then(|node| idempotency(&node, cx, &call, &mut finished));
+    call.idempotency = table.get("idempotency").and_then(|node| {
+        if is_signed {
+            node.wrong_key("a call that is signed is never sent twice once it was seen, so it can not have `idempotency`");
+        }
+        idempotency(&node, cx, &call, &mut finished)
+    });
     call.private = answer_pointers(&table, "private", cx, &call.answer);
     call.withhold = answer_pointers(&table, "withhold", cx, &call.answer);
     let (record, kept) = table.get("record").and_then(|node| record(&node, cx)).unwrap_or_default();
@@ -73,7 +79,7 @@ pub(super) fn verify(node: &Node<'_>, cx: &Context<'_>) -> Option<Verify> {
         table.finish();
         return Some(Verify::Token);
     }
-    let (mut call, _) = common(&table, cx, Kind::Verify)?;
+    let Common { mut call, .. } = common(&table, cx, Kind::Verify)?;
     call.success = required_success(&table, cx, Kind::Verify);
     table.finish();
     Some(Verify::Call(Box::new(call)))
@@ -81,7 +87,7 @@ pub(super) fn verify(node: &Node<'_>, cx: &Context<'_>) -> Option<Verify> {
 
 pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Choice<Auth>) -> Option<TokenCall> {
     let table = node.table()?;
-    let (mut call, _) = common(&table, cx, Kind::Token)?;
+    let Common { mut call, .. } = common(&table, cx, Kind::Token)?;
     call.success = match table.get("success") {
         Some(node) => success::read(&node, cx, Kind::Token),
         None => Success { statuses: vec![200, 201], ..Success::default() },
@@ -96,18 +102,30 @@ pub(super) fn token(node: &Node<'_>, cx: &Context<'_>, provider: &Choice<Auth>) 
     Some(TokenCall { call, token, expires })
 }
 
+/// What every call has.
+struct Common {
+    call: Call,
+    /// Pointers into the finished body, with their offsets.
+    finished: Vec<(usize, Pointer)>,
+    /// Whether a line of `[sign]` is named anywhere.
+    is_signed: bool,
+}
+
 /// What every call has; its success and what only sessions have are left to the caller.
-fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Call, Vec<(usize, Pointer)>)> {
+fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<Common> {
     let request = table.require("request").and_then(|node| choice(&node, cx, Pickers::All, |node| request_line(node, cx)));
     let hosts = table.get("hosts").and_then(|node| hosts::read(&node, cx));
+    let sign = table.get("sign").and_then(|node| sign::read(&node, cx, kind));
     let auth = table.get("auth").and_then(|node| auth::read(&node, cx, kind));
     let headers = table.get("headers").map(|node| auth::call_headers(&node, cx, kind)).unwrap_or_default();
     let (body, finished) = table.get("body").and_then(|node| call_body::read(&node, cx, kind)).unwrap_or_default();
+    let signing = Signing { kind, own: sign.as_ref(), uses: cx.take_uses(), own_auth: table.has("auth"), body: &body };
+    let is_signed = sign::check(&signing, table, cx);
     let call = Call {
         request: request?,
         hosts,
         auth,
-        sign: None,
+        sign: sign.map(|sign| Sign::Lines(sign.lines)),
         headers,
         body,
         success: Success::default(),
@@ -121,7 +139,7 @@ fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Call, Vec<
     if kind == Kind::Session && call.request.all().iter().any(|line| line.method == HttpMethod::GET) {
         table.wrong("a session carries the caller's body: its request can not be a GET");
     }
-    Some((call, finished))
+    Some(Common { call, finished, is_signed })
 }
 
 fn required_success(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Success {

@@ -1,10 +1,12 @@
 //! A file as a whole.
 
+use std::cell::RefCell;
+
 use super::call::{self, Kind};
 use super::reader::{Table, shown};
 use super::report::Report;
-use super::{auth, fields, hosts, methods, simulator, tls};
-use crate::model::{Auth, Choice, Field, Method, Provider};
+use super::{auth, fields, hosts, methods, sign, simulator, tls};
+use crate::model::{Auth, Choice, Field, Method, Provider, Sign};
 
 /// The one version of the format.
 const FORMAT: u32 = 1;
@@ -15,6 +17,26 @@ pub(super) struct Context<'a> {
     pub(super) fields: Vec<Field>,
     pub(super) methods: Vec<Method>,
     pub(super) has_token: bool,
+    /// `[sign]`.
+    pub(super) sign: Option<sign::Read>,
+    /// Lines that `[auth]` names: every call without `auth` of its own names them.
+    pub(super) auth_uses: Vec<sign::Use>,
+    /// Lines that were named since somebody took them.
+    pub(super) uses: RefCell<Vec<sign::Use>>,
+}
+
+// === impl Context ===
+
+impl Context<'_> {
+    /// Lines that were named since the last time.
+    pub(super) fn take_uses(&self) -> Vec<sign::Use> {
+        self.uses.take()
+    }
+
+    /// `sign.x` for every line of `[sign]`, for messages.
+    pub(super) fn line_names(&self) -> Vec<String> {
+        self.sign.iter().flat_map(|sign| &sign.lines).map(|line| format!("sign.{}", line.name)).collect()
+    }
 }
 
 /// Reads a file. Mistakes are in the report; with any of them the result is worth nothing.
@@ -45,17 +67,23 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let calls = root.get("call").and_then(|node| node.table());
     let has = |key| calls.as_ref().is_some_and(|calls: &Table<'_>| calls.has(key));
     let (has_token, has_session) = (has("token"), has("session"));
-    let cx = Context { report, fields: fields::with_implicit(fields), methods, has_token };
+    let fields = fields::with_implicit(fields);
+    let mut cx = Context { report, fields, methods, has_token, sign: None, auth_uses: Vec::new(), uses: RefCell::default() };
     let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
+    cx.sign = root.get("sign").and_then(|node| sign::read(&node, &cx, Kind::Session));
     let auth = root.get("auth").and_then(|node| auth::read(&node, &cx, Kind::Session)).unwrap_or(Choice::One(Auth::default()));
+    cx.auth_uses = cx.take_uses();
     let tls = root.get("tls").and_then(|node| tls::read(&node, &cx));
     let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
     let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref()));
     check_whole(&root, &cx, simulator_only, has_session);
+    if let Some(sign) = &cx.sign {
+        sign.check_unused(&cx);
+    }
     root.finish();
     let Calls { session, verify, token } = calls;
     let session = session.map(|session| session.call);
-    let Context { fields, methods, .. } = cx;
+    let Context { fields, methods, sign, .. } = cx;
     Some(Provider {
         id,
         name,
@@ -67,7 +95,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
         hosts,
         auth,
         tls,
-        sign: None,
+        sign: sign.map(|sign| Sign::Lines(sign.lines)),
         session,
         second: None,
         verify,

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::provider::Context;
 use super::reader::{Node, shown};
+use super::sign::Use;
 use crate::model::{AttemptForm, JsonTemplate, Name, Part, SimValue, Template};
 
 /// Longest made-up text of a simulator.
@@ -24,6 +25,19 @@ pub(super) enum FieldUse {
     Any,
 }
 
+/// Whether a place may name a line of `[sign]`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineUse {
+    /// It may not.
+    None,
+    /// In a header.
+    Header,
+    /// In a member of the body, which is there before the body is.
+    Body,
+    /// In another line; those are read by `sign` itself.
+    Line,
+}
+
 /// Which names a place may hold.
 #[derive(Clone, Copy)]
 pub(super) struct Allowed {
@@ -32,12 +46,14 @@ pub(super) struct Allowed {
     pub(super) token: bool,
     /// `attempt.x`.
     pub(super) attempt: bool,
+    /// `sign.x`.
+    pub(super) sign: LineUse,
     /// `sim.x` and `request /pointer`.
     pub(super) simulator: bool,
 }
 
 /// One piece of a template as it is written.
-enum Piece<'t> {
+pub(super) enum Piece<'t> {
     /// Plain text and its offset.
     Text(&'t str, usize),
     /// What stands between the braces, trimmed, and its offset in the text.
@@ -47,18 +63,24 @@ enum Piece<'t> {
 }
 
 impl Allowed {
-    /// Paths and headers: no secrets.
-    pub(super) const OPEN: Self = Self { field: FieldUse::Open, method_code: true, token: false, attempt: true, simulator: false };
+    /// Paths: no secrets.
+    pub(super) const OPEN: Self =
+        Self { field: FieldUse::Open, method_code: true, token: false, attempt: true, sign: LineUse::None, simulator: false };
+    /// Headers that prove nothing, but may be a part of what is signed.
+    pub(super) const HEADERS: Self = Self { sign: LineUse::Header, ..Self::OPEN };
     /// Members that are set: secrets may be among them.
-    pub(super) const SET: Self = Self { field: FieldUse::Any, ..Self::OPEN };
+    pub(super) const SET: Self = Self { field: FieldUse::Any, sign: LineUse::Body, ..Self::OPEN };
     /// Proof of who asks.
-    pub(super) const AUTH: Self = Self { token: true, ..Self::SET };
+    pub(super) const AUTH: Self = Self { token: true, sign: LineUse::Header, ..Self::SET };
+    /// Lines of `[sign]`, which know more names than these.
+    pub(super) const SIGN: Self = Self { sign: LineUse::Line, ..Self::AUTH };
     /// Hosts: fields only, and no secret ones.
     pub(super) const HOST: Self = Self { method_code: false, attempt: false, ..Self::OPEN };
     /// Client certificates: fields only, secret ones among them.
     pub(super) const TLS: Self = Self { field: FieldUse::Any, ..Self::HOST };
     /// What a simulator answers.
-    pub(super) const SIMULATOR: Self = Self { field: FieldUse::None, method_code: false, token: false, attempt: false, simulator: true };
+    pub(super) const SIMULATOR: Self =
+        Self { field: FieldUse::None, method_code: false, token: false, attempt: false, sign: LineUse::None, simulator: true };
 
     /// The names in words, for messages and for the search of the nearest.
     fn names(self, cx: &Context<'_>) -> Vec<String> {
@@ -73,6 +95,11 @@ impl Allowed {
             names.extend(ATTEMPT_FORMS.iter().map(|(form, _)| format!("attempt.{form}")));
         }
         names.extend((self.token && cx.has_token).then(|| "token".to_owned()));
+        match self.sign {
+            LineUse::None => {}
+            LineUse::Header | LineUse::Body => names.extend(cx.line_names()),
+            LineUse::Line => names.extend(["now", "sent.body", "sent.host", "sent.path", "sent /pointer", "sign.x"].map(str::to_owned)),
+        }
         if self.simulator {
             let words = ["request /pointer", "sim.uuid", "sim.textN", "sim.upperN", "sim.hexN", "sim.page", "sim.missing", "sim.time"];
             names.extend(words.map(str::to_owned));
@@ -142,7 +169,7 @@ pub(super) fn fields_of(template: &Template) -> impl Iterator<Item = &str> {
     })
 }
 
-fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -166,16 +193,20 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-fn parse_name(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed, name: &str, at: usize) -> Option<Name> {
+pub(super) fn parse_name(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed, name: &str, at: usize) -> Option<Name> {
     let offset = node.offset(at);
     if name.contains('|') {
-        cx.report.add(offset, "functions (`|`) are not available here: only names can be filled in");
+        cx.report.add(offset, "functions (`|`) are for lines of `[sign]`: elsewhere only names can be filled in");
         return None;
     }
     if let Some(pointer) = name.strip_prefix("request ").filter(|_| allowed.simulator) {
         return super::reader::pointer(cx.report, offset, pointer.trim_start()).map(Name::Request);
     }
     let parsed = match name.split_once('.') {
+        Some(("sign", line)) if matches!(allowed.sign, LineUse::Header | LineUse::Body) => {
+            cx.uses.borrow_mut().push(Use { name: line.to_owned(), at: offset, in_body: allowed.sign == LineUse::Body });
+            Some(Name::Sign(line.to_owned()))
+        }
         Some(("field", key)) if allowed.field != FieldUse::None => return field(node, cx, allowed, key, offset),
         Some(("method", "code")) if allowed.method_code => Some(Name::MethodCode),
         Some(("attempt", form)) if allowed.attempt => {
@@ -208,7 +239,7 @@ fn field(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed, key: &str, offset:
     };
     if field.secret && allowed.field == FieldUse::Open {
         let message = format!(
-            "`{key}` is secret and can not stand in `{}`: secrets go to `auth`, to `tls`, to `call.token` and to `body.set`, which are never logged",
+            "`{key}` is secret and can not stand in `{}`: secrets go to `auth`, to `sign`, to `tls`, to `call.token` and to `body.set`, which are never logged",
             node.path()
         );
         cx.report.add(offset, message);

@@ -8,6 +8,7 @@ use crate::model::{Choice, Required};
 mod answers;
 
 mod request;
+mod sign;
 
 /// A small file without mistakes: the cases below break one thing each.
 const GOOD: &str = r##"format = 1
@@ -103,7 +104,7 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         "cheked =",
         &[
             "x:1:1: a definition file has no `checked`",
-            "x:4:1: `cheked` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, tls, simulator; did you mean `checked`?",
+            "x:4:1: `cheked` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, sign, auth, tls, simulator; did you mean `checked`?",
         ],
     );
     check(
@@ -111,14 +112,14 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         "sucess = [201]",
         &[
             "x:18:7: `call.session` has no `success`",
-            "x:20:1: `sucess` is no key of `call.session`; allowed: request, hosts, auth, headers, body, success, answer, error_code, idempotency, private, withhold, record; did you mean `success`?",
+            "x:20:1: `sucess` is no key of `call.session`; allowed: request, hosts, sign, auth, headers, body, success, answer, error_code, idempotency, private, withhold, record; did you mean `success`?",
         ],
     );
     check(
         "[auth]",
-        "[sign]\ndate = \"{{ now }}\"\n[auth]",
+        "[sing]\ndate = \"{{ now }}\"\n[auth]",
         &[
-            "x:16:2: `sign` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, tls, simulator",
+            "x:16:2: `sing` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, sign, auth, tls, simulator; did you mean `sign`?",
         ],
     );
     check(
@@ -134,7 +135,11 @@ fn unknown_keys_and_names_come_with_the_nearest() {
         ],
     );
     check("{{ field.key }}", "{{ token }}", &["x:17:14: `token` is what `[call.token]` answers, and this file has no such call"]);
-    check("{{ field.key }}", "{{ field.key | base64 }}", &["x:17:14: functions (`|`) are not available here: only names can be filled in"]);
+    check(
+        "{{ field.key }}",
+        "{{ field.key | base64 }}",
+        &["x:17:14: functions (`|`) are for lines of `[sign]`: elsewhere only names can be filled in"],
+    );
     check("{{ field.key }}", "{{ field.key", &["x:17:11: `{{` has no `}}` behind it"]);
     check(
         "ideal = {",
@@ -225,7 +230,7 @@ fn wrong_types_and_values_say_what_is_right() {
 fn secrets_stand_only_where_they_are_never_logged() {
     let secret = |place: &str, line: usize, column: usize| {
         format!(
-            "x:{line}:{column}: `key` is secret and can not stand in `{place}`: secrets go to `auth`, to `tls`, to `call.token` and to `body.set`, which are never logged"
+            "x:{line}:{column}: `key` is secret and can not stand in `{place}`: secrets go to `auth`, to `sign`, to `tls`, to `call.token` and to `body.set`, which are never logged"
         )
     };
     check("POST /sessions", "POST /sessions/{{ field.key }}", &[&secret("call.session.request", 19, 30)]);

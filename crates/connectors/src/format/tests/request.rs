@@ -77,7 +77,7 @@ fn a_call_has_hosts_of_its_own_under_the_same_rules() {
     assert_eq!(
         with("https://{{ field.key }}.psp.example"),
         [
-            "x:26:23: `key` is secret and can not stand in `call.verify.hosts.sandbox`: secrets go to `auth`, to `tls`, to `call.token` and to `body.set`, which are never logged"
+            "x:26:23: `key` is secret and can not stand in `call.verify.hosts.sandbox`: secrets go to `auth`, to `sign`, to `tls`, to `call.token` and to `body.set`, which are never logged"
         ]
     );
 }
