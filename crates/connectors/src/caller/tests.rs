@@ -10,7 +10,8 @@ use super::token_call::read;
 use super::*;
 use crate::fixtures::{call, connector, credentials, in_answer, in_request, literal, named, object, pointer, provider};
 use crate::model::{
-    Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector, Template,
+    Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector, Sign,
+    SignFunction, SignLine, SignPart, SignValue, Template,
 };
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
@@ -258,6 +259,67 @@ async fn a_service_that_is_gone_after_a_refusal_was_reached_all_the_same() {
     let outcome = session(&caller, &access(with_token(), STORED)).await;
     assert_eq!(seen(&outcome), (Some(SessionCode::ServiceNetworkError), None, Delivered::Yes));
     assert_eq!(targets(&stand), ["/base/token", "/base/sessions"]);
+}
+
+/// The member `sum` and the header `x-sum` are made of the member `amount`, the moment and the token.
+fn signed() -> Provider {
+    let line = |name: &str, parts| SignLine { name: name.into(), parts, needs_sent: false };
+    let value = |value, functions| SignPart::Value(value, functions);
+    let text = [
+        value(SignValue::SentMember(pointer("/amount")), vec![]),
+        value(SignValue::Now, vec![SignFunction::Compact]),
+        value(SignValue::Name(Name::Token), vec![]),
+    ];
+    let mut provider = with_token();
+    provider.sign = Some(Sign::Lines(vec![line("sum", text.into())]));
+    let sum = || Template(vec![Part::Name(Name::Sign("sum".into()))]);
+    provider.auth = Choice::One(Auth { headers: vec![(http::HeaderName::from_static("x-sum"), sum())], ..Auth::default() });
+    let session = provider.session.as_mut().unwrap();
+    session.idempotency = None;
+    session.body.encoding = Encoding::FormBrackets;
+    session.body.set.push((pointer("/sum"), JsonTemplate::Text(sum())));
+    provider
+}
+
+#[tokio::test]
+async fn a_signed_session_fetches_the_token_that_its_lines_name_and_is_sent_once() {
+    let (stand, caller) = stand().await;
+    with_tokens(&stand, "none");
+    let access = access(signed(), STORED);
+    let body = object(r#"{"amount":1.0}"#);
+    let outcome = caller.session(&access, &ATTEMPT, &body).await;
+    assert_eq!(seen(&outcome), (Some(SessionCode::InvalidServiceCredentials), Some(401), Delivered::Yes));
+    assert_eq!(targets(&stand), ["/base/token", "/base/sessions"]);
+    let request = stand.requests().pop().unwrap();
+    let sum = request.header("x-sum").unwrap();
+    assert!(sum.starts_with("1.020231114") && sum.ends_with("t1"), "{sum}");
+    assert_eq!(request.text(), format!("amount=1.0&account=ShopECOM&sum={sum}"));
+
+    let Some(Verify::Call(verify)) = &plain().verify.take() else { panic!("no call") };
+    let provider = |signed: Provider| Provider { verify: Some(Verify::Call(verify.clone())), ..signed };
+    let request = |provider: &Provider| {
+        let token = Secret::from("t");
+        let credentials = credentials(provider, STORED);
+        let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+        let base = Base { url: "https://service.test".into(), route: Route::Guarded };
+        resend(provider, verify, &render(&connector(provider.clone()), verify, &filled, &base).unwrap(), false)
+    };
+    assert_eq!((request(&provider(signed())), request(&provider(plain()))), (Resend::Never, Resend::Declared));
+}
+
+#[tokio::test]
+async fn what_a_signature_reads_is_there_once_and_under_one_name() {
+    let (_stand, caller) = stand().await;
+    let access = access(signed(), STORED);
+    let problems = |text: &str| match caller.check(&access, &object(text)) {
+        Ok(()) => vec![],
+        Err(problems) => problems.into_iter().map(|problem| (problem.pointer, problem.message)).collect(),
+    };
+    assert_eq!(problems(r#"{"amount":1,"sum":"mine"}"#), []);
+    let twice = "is there more than once, and payment services differ on which one counts";
+    assert_eq!(problems(r#"{"amount":1,"amount":2}"#), [("/amount".into(), twice.to_owned())]);
+    let other = "as a form name it would mean `/amount`, which the signature reads";
+    assert_eq!(problems(r#"{"amount[]":1}"#), [("/amount[]".into(), other.to_owned())]);
 }
 
 #[tokio::test]
