@@ -75,7 +75,8 @@ fn outcome_of(call: &Call, answer: &Answer, content: &Content) -> Session {
         0..=399 => return failed(SessionCode::InvalidServiceResponse, None),
         401 | 403 => SessionCode::InvalidServiceCredentials,
         429 => SessionCode::ServiceRateLimit,
-        400..=499 => SessionCode::InvalidServiceRequest,
+        // Some services say 400 whatever is wrong, and only their own word tells the credentials from the request.
+        400..=499 => named_code(&call.success, content.json(), answer).unwrap_or(SessionCode::InvalidServiceRequest),
         500..=599 => SessionCode::ServiceError,
         600.. => SessionCode::UnknownError,
     };
@@ -149,11 +150,14 @@ fn refusal(success: &Success, body: &JsonObject, answer: &Answer) -> Option<Sess
     if success.absent.iter().all(is_absent) && success.equals.iter().all(|(pointer, expected)| is_equal(pointer, expected)) {
         return None;
     }
-    let code = success.refusal.as_ref().and_then(|refusal| {
-        let sources = Sources { request: None, answer: Some(body.text()), headers: Some(&answer.headers) };
-        refusal.codes.get(&sources.find_text(&refusal.at)?).copied()
-    });
-    Some(code.unwrap_or(SessionCode::UnknownError))
+    Some(named_code(success, Some(body.text()), answer).unwrap_or(SessionCode::UnknownError))
+}
+
+/// Our code for the service's own word of a failure, where the definition has one.
+fn named_code(success: &Success, body: Option<&JsonText>, answer: &Answer) -> Option<SessionCode> {
+    let refusal = success.refusal.as_ref()?;
+    let sources = Sources { request: None, answer: body, headers: Some(&answer.headers) };
+    refusal.codes.get(&sources.find_text(&refusal.at)?).copied()
 }
 
 fn is_empty_list(text: &str) -> bool {

@@ -116,6 +116,20 @@ fn a_success_that_the_body_denies_is_a_failure_with_the_bodys_code() {
 }
 
 #[test]
+fn a_service_that_says_400_to_everything_is_read_by_its_word() {
+    let mut call = graph_call();
+    (call.success.absent, call.success.equals) = (Vec::new(), Vec::new());
+    let check = |status, body: &str, code| assert_eq!(read(session(&call, &answered(status, body))).0, Some(code), "{status} {body}");
+    let refused = r#"{"errors":[{"class":"AUTHENTICATION"}]}"#;
+    check(400, refused, SessionCode::InvalidServiceCredentials);
+    check(422, r#"{"errors":[{"code":"RESOURCE_LIMIT"}]}"#, SessionCode::ServiceRateLimit);
+    check(400, r#"{"errors":[{"class":"OTHER"}]}"#, SessionCode::InvalidServiceRequest);
+    check(400, "<html>", SessionCode::InvalidServiceRequest);
+    check(429, refused, SessionCode::ServiceRateLimit);
+    check(500, refused, SessionCode::ServiceError);
+}
+
+#[test]
 fn withheld_members_are_cut_and_stored_secrets_covered_whatever_the_status() {
     let mut call = call();
     call.withhold = vec![pointer("/indicator"), pointer("/a/b")];

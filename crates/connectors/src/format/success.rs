@@ -25,7 +25,8 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Success {
     let equals: Vec<_> = equals.unwrap_or_default();
     let refusal = table.get("refusal");
     let read = refusal.as_ref().and_then(|node| refusal_codes(node, cx));
-    if let Some(node) = refusal
+    // A session asks it of failures too.
+    if let Some(node) = refusal.filter(|_| kind != Kind::Session)
         && !table.has("absent")
         && equals.is_empty()
     {
