@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::session::{Delivered, RecordedFacts, Session, SessionCode, SessionStatus};
-use domain::{JsonObject, MerchantAccountId, Problem, Secret, SessionRecordId, Timestamp};
+use domain::{JsonObject, JsonText, MerchantAccountId, Problem, Secret, SessionRecordId, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::answer::{self, Content};
 use crate::body::{self, BodyError, Edits};
 use crate::catalogue::Connector;
 use crate::classify::{self, classify};
@@ -17,7 +18,7 @@ use crate::mask::Mask;
 use crate::model::{Call, Provider, Template, TokenCall, Verify};
 use crate::outbound::{CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route};
 use crate::render::{Base, Filled, RenderError, render, signed_by};
-use crate::template_fill::Values;
+use crate::template_fill::{First, Values};
 use crate::tokens::{Got, TokenFailure, TokenKey, Tokens};
 
 pub use crate::classify::Verification;
@@ -74,6 +75,7 @@ struct Trip<'a> {
     call: &'a Call,
     attempt: &'a Attempt,
     body: Option<&'a JsonObject>,
+    first: First<'a>,
     /// When the attempt's `now` was.
     started: Instant,
     deadline: Instant,
@@ -107,18 +109,27 @@ impl Caller {
     /// What is wrong with a caller's body, all of it at once: repeated members where a rule looks, refused members, parents that are no objects, and what a form can not say.
     pub fn check(&self, access: &Access, body: &JsonObject) -> Result<(), Vec<Problem>> {
         let connector = &access.connector;
-        let Some(call) = &connector.provider.session else { return Ok(()) };
-        // Neither the token nor the attempt nor a signature is known yet; whatever they will be, they do not change what is wrong.
+        // Neither the token nor the attempt nor a signature is known yet, nor the first answer; whatever they will be, they do not change what is wrong.
         let token = Secret::from("token");
         let attempt = SessionRecordId(Uuid::nil());
-        let values = Values { token: Some(&token), attempt: Some(attempt), ..Values::new(&access.credentials, connector.method()) };
-        let signed = signed_by(connector, call, &access.credentials).stand_in();
-        let values = Values { signed: Some(&signed), ..values };
-        match body::write(&Edits::of(call, signed.members()), Some(body), &values) {
-            Err(BodyError::Problems(problems)) => Err(problems),
-            // Not the caller's fault: the session says so.
-            Ok(_) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => Ok(()),
+        let known = Values::new(&access.credentials, connector.method());
+        let known = Values { token: Some(&token), attempt: Some(attempt), first: First::ToCome, ..known };
+        let mut found: Vec<Problem> = Vec::new();
+        for call in connector.provider.session.iter().chain(&connector.provider.second) {
+            let signed = signed_by(connector, call, &access.credentials).stand_in();
+            let values = Values { signed: Some(&signed), ..known };
+            match body::write(&Edits::of(call, signed.members()), Some(body), &values) {
+                // Both steps may find the same.
+                Err(BodyError::Problems(problems)) => problems.into_iter().for_each(|problem| {
+                    if !found.contains(&problem) {
+                        found.push(problem);
+                    }
+                }),
+                // Not the caller's fault: the session says so.
+                Ok(_) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => {}
+            }
         }
+        if found.is_empty() { Ok(()) } else { Err(found) }
     }
 
     /// Creates a session with a payment service. Whatever goes wrong there is an answer.
@@ -128,10 +139,47 @@ impl Caller {
             return failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, RecordedFacts::default());
         };
         let mut trip = self.trip(access, call, attempt, Some(body));
-        let end = self.run(&mut trip, TokenSource::Shared).await;
-        let mut outcome = concluded(access, call, body, end);
+        let mut outcome = match &access.connector.provider.second {
+            None => concluded(access, call, body, self.run(&mut trip, TokenSource::Shared).await),
+            Some(second) => self.two_steps(&mut trip, second, body).await,
+        };
         outcome.service_duration_ms = trip.spent.map(|spent| i64::try_from(spent.as_millis()).unwrap_or(i64::MAX));
         outcome
+    }
+
+    /// A session of two requests within one limit. The second is made when the first was a success, and its end is the session's.
+    async fn two_steps(&self, trip: &mut Trip<'_>, second: &Call, body: &JsonObject) -> SessionOutcome {
+        let (access, call) = (trip.access, trip.call);
+        // What can not be made whatever the first step answers is found while nothing is sent.
+        if let Err(error) = self.rehearse(&Trip { call: second, first: First::ToCome, identity: None, ..*trip }) {
+            return concluded(access, call, body, End::NotRendered(error));
+        }
+        let end = self.run(trip, TokenSource::Shared).await;
+        let answered = end.json(call);
+        let first = concluded(access, call, body, end);
+        if first.session.status == SessionStatus::Failed {
+            return first;
+        }
+        let mut next = Trip { call: second, first: First::Here(answered.as_ref()), identity: None, ..*trip };
+        let end = self.run(&mut next, TokenSource::Shared).await.after_an_answer();
+        trip.spent = next.spent;
+        let mut outcome = match end {
+            // Everything else it is made of was there before.
+            End::NotRendered(error) => {
+                log_not_rendered(access, &error, "the second step of a session can not be made of the answer to the first");
+                let facts = facts::facts(second, &asked(body), &mask_of(access, None));
+                failed(SessionCode::InvalidServiceResponse, first.session.status_code, Delivered::Yes, facts)
+            }
+            end => concluded(access, second, body, end),
+        };
+        outcome.facts = facts::merged(first.facts, outcome.facts);
+        outcome
+    }
+
+    /// Makes the request of a trip with a stand-in for the token, and sends nothing.
+    fn rehearse(&self, trip: &Trip<'_>) -> Result<(), RenderError> {
+        let base = self.places.base(&trip.access.connector, trip.call, &trip.access.credentials)?;
+        trip.render(&base, Some(&Secret::from("token"))).map(|_| ())
     }
 
     /// Asks a payment service whether it takes the values.
@@ -164,7 +212,8 @@ impl Caller {
     }
 
     fn trip<'a>(&self, access: &'a Access, call: &'a Call, attempt: &'a Attempt, body: Option<&'a JsonObject>) -> Trip<'a> {
-        Trip { access, call, attempt, body, started: Instant::now(), deadline: self.deadline(access), identity: None, spent: None }
+        let first = First::Never;
+        Trip { access, call, attempt, body, first, started: Instant::now(), deadline: self.deadline(access), identity: None, spent: None }
     }
 
     /// One limit for everything that a session needs, the token included.
@@ -251,7 +300,7 @@ impl Caller {
 
     fn token_request(&self, access: &Access, attempt: &Attempt, token: &TokenCall) -> Result<(OutgoingRequest, Base), RenderError> {
         let base = self.places.base(&access.connector, &token.call, &access.credentials)?;
-        let filled = Filled { credentials: &access.credentials, token: None, attempt, now: attempt.now, body: None };
+        let filled = Filled { credentials: &access.credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None };
         let mut request = render(&access.connector, &token.call, &filled, &base)?;
         request.identity = self.identity(access, base.route)?;
         Ok((request, base))
@@ -282,7 +331,8 @@ enum TokenSource {
 
 impl Trip<'_> {
     fn render(&self, base: &Base, token: Option<&Secret>) -> Result<OutgoingRequest, RenderError> {
-        let filled = Filled { credentials: &self.access.credentials, token, attempt: self.attempt, now: self.now(), body: self.body };
+        let Self { access, attempt, first, body, .. } = *self;
+        let filled = Filled { credentials: &access.credentials, token, first, attempt, now: self.now(), body };
         let mut request = render(&self.access.connector, self.call, &filled, base)?;
         request.identity.clone_from(&self.identity);
         Ok(request)
@@ -302,6 +352,17 @@ impl Trip<'_> {
 // === impl End ===
 
 impl End {
+    /// What a call was answered, in its shape, with all that the caller will not see.
+    fn json(&self, call: &Call) -> Option<JsonText> {
+        match self {
+            Self::Called(Exchange { result: Ok(answer), .. }, _) => match answer::content(call, answer) {
+                Content::Json(text) => Some(text),
+                Content::Empty | Content::Unusable => None,
+            },
+            Self::Called(..) | Self::NoToken(_) | Self::NotRendered(_) => None,
+        }
+    }
+
     /// The service has answered this session before, so nobody may hear that nothing was sent.
     fn after_an_answer(mut self) -> Self {
         match &mut self {
@@ -342,8 +403,8 @@ async fn counted(
 // === outcomes ===
 
 fn concluded(access: &Access, call: &Call, body: &JsonObject, end: End) -> SessionOutcome {
-    let mask = |token: Option<&Secret>| Mask::new(access.credentials.secrets().chain(token.and_then(Secret::expose_str)));
-    let asked = || facts::facts(call, &Sources { request: Some(body), ..Sources::default() }, &mask(None));
+    let mask = |token| mask_of(access, token);
+    let asked = || facts::facts(call, &asked(body), &mask(None));
     match end {
         End::Called(Exchange { delivered, result: Ok(answer), .. }, token) => {
             let classified = classify(call, body, &answer, &mask(token.as_deref()));
@@ -355,11 +416,24 @@ fn concluded(access: &Access, call: &Call, body: &JsonObject, end: End) -> Sessi
         }
         End::NoToken(failure) => failed(failure.code, failure.status_code, failure.delivered, asked()),
         End::NotRendered(error) => {
-            let definition = access.connector.definition.id.as_str();
-            tracing::warn!(payment_service.id = %access.service, connector = definition, %error, "a request can not be made, nothing was sent");
+            log_not_rendered(access, &error, "a request can not be made, nothing was sent");
             failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, asked())
         }
     }
+}
+
+fn mask_of(access: &Access, token: Option<&Secret>) -> Mask {
+    Mask::new(access.credentials.secrets().chain(token.and_then(Secret::expose_str)))
+}
+
+/// What is known without an answer.
+fn asked(body: &JsonObject) -> Sources<'_> {
+    Sources { request: Some(body), ..Sources::default() }
+}
+
+fn log_not_rendered(access: &Access, error: &RenderError, what: &'static str) {
+    let definition = access.connector.definition.id.as_str();
+    tracing::warn!(payment_service.id = %access.service, connector = definition, %error, "{what}");
 }
 
 fn failed(code: SessionCode, status_code: Option<u16>, delivered: Delivered, facts: RecordedFacts) -> SessionOutcome {

@@ -66,6 +66,19 @@ impl Sources<'_> {
     }
 }
 
+/// What the record keeps of two steps: what the second one found counts, else what the first one found.
+pub fn merged(first: RecordedFacts, second: RecordedFacts) -> RecordedFacts {
+    RecordedFacts {
+        amount: second.amount.or(first.amount),
+        currency: second.currency.or(first.currency),
+        country: second.country.or(first.country),
+        reference: second.reference.or(first.reference),
+        service_session_id: second.service_session_id.or(first.service_session_id),
+        support_id: second.support_id.or(first.support_id),
+        service_code: second.service_code.or(first.service_code),
+    }
+}
+
 /// What the record keeps of a call. The service's own code is kept only of a failure, which the caller of this knows.
 pub fn facts(call: &Call, sources: &Sources<'_>, mask: &Mask) -> RecordedFacts {
     let record = &call.record;

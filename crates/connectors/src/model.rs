@@ -609,11 +609,8 @@ impl Provider {
 
     /// Every template of a call but those of hosts and of `[sign]`: those of all lines where a table picks one.
     pub fn templates<'a>(&'a self, call: &'a Call) -> Vec<&'a Template> {
-        let mut templates: Vec<&Template> = self.auth_of(call).all().into_iter().flat_map(Auth::templates).collect();
-        templates.extend(call.headers.iter().map(|(_, template)| template));
-        templates.extend(call.request.all().into_iter().map(|line| &line.path));
-        call.body.default.iter().chain(&call.body.set).for_each(|(_, template)| template.collect(&mut templates));
-        templates
+        let auth = self.auth_of(call).all().into_iter().flat_map(Auth::templates);
+        auth.chain(call.templates()).collect()
     }
 
     /// Every name of a call, those of its signature and of the client certificate included.
@@ -626,6 +623,24 @@ impl Provider {
             None => {}
         }
         names
+    }
+}
+
+impl Call {
+    /// Every template of its request line, headers and body.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        let mut templates: Vec<&Template> = self.headers.iter().map(|(_, template)| template).collect();
+        templates.extend(self.request.all().into_iter().map(|line| &line.path));
+        self.body.default.iter().chain(&self.body.set).for_each(|(_, template)| template.collect(&mut templates));
+        templates
+    }
+
+    /// What it takes from the answer of the call before.
+    pub(crate) fn firsts(&self) -> impl Iterator<Item = &Pointer> {
+        self.templates().into_iter().flat_map(Template::names).filter_map(|name| match name {
+            Name::First(pointer) => Some(pointer),
+            _ => None,
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::credentials::{Credentials, Mode};
 use crate::model::{Auth, Call, Idempotency, IdempotencyPlace, Template};
 use crate::outbound::{AGENT, IdentityError, OutgoingRequest, Route};
 use crate::sign::{Sent, SignError, SignShown, Signed};
-use crate::template_fill::{FillError, Slot, Values, fill};
+use crate::template_fill::{FillError, First, Slot, Values, fill};
 
 /// The most bytes of a request's header values; no server takes more.
 const HEADERS_BYTES_MAX: usize = 256 * 1024;
@@ -45,6 +45,8 @@ pub struct Filled<'a> {
     pub credentials: &'a Credentials,
     /// What the token call answered.
     pub token: Option<&'a Secret>,
+    /// What the first step answered; for the second one.
+    pub first: First<'a>,
     /// Its id goes along as idempotency key.
     pub attempt: &'a Attempt,
     /// The moment that the request is made: that of the attempt, or later where a token was waited for first. Signatures carry it.
@@ -229,7 +231,12 @@ fn authority(url: &Url) -> String {
 }
 
 fn values<'a>(connector: &'a Connector, filled: &Filled<'a>) -> Values<'a> {
-    Values { token: filled.token, attempt: Some(filled.attempt.id), ..Values::new(filled.credentials, connector.method()) }
+    Values {
+        token: filled.token,
+        first: filled.first,
+        attempt: Some(filled.attempt.id),
+        ..Values::new(filled.credentials, connector.method())
+    }
 }
 
 fn override_key(id: &str) -> String {

@@ -4,11 +4,13 @@
 
 use std::borrow::Cow;
 
-use domain::{Secret, SessionRecordId};
+use domain::json::Pointer;
+use domain::{JsonText, Secret, SessionRecordId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::credentials::Credentials;
-use crate::model::{AttemptForm, JsonTemplate, Method, Name, Part, Template};
+use crate::facts::Sources;
+use crate::model::{AttemptForm, JsonTemplate, Method, Name, Part, Place, Template};
 use crate::sign::Signed;
 
 /// The most bytes that one template may become: a certificate fits, a definition that repeats a long value without end does not.
@@ -29,10 +31,24 @@ pub struct Values<'a> {
     pub method: &'a Method,
     /// `token`.
     pub token: Option<&'a Secret>,
+    /// `first /pointer`.
+    pub first: First<'a>,
     /// `attempt.x`; `None` where there is no request yet, as in hosts.
     pub attempt: Option<SessionRecordId>,
     /// `sign.x`; `None` where nothing is signed yet.
     pub signed: Option<&'a Signed<'a>>,
+}
+
+/// The answer of the first step, for the second one.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum First<'a> {
+    /// The call is no second step.
+    #[default]
+    Never,
+    /// It has not come yet: each name stands for itself.
+    ToCome,
+    /// It has come; `None`: without a body.
+    Here(Option<&'a JsonText>),
 }
 
 /// Where a template stands.
@@ -68,6 +84,9 @@ pub enum FillError {
     /// More than [`FILLED_BYTES_MAX`].
     #[error("a filled template is longer than {FILLED_BYTES_MAX} bytes")]
     TooLong,
+    /// The second step takes what the first one has not answered.
+    #[error("the answer of the first step has no text and no number where the second step takes it")]
+    NotInFirst,
     /// A name that this place does not know: one of the simulators' in a call, the attempt in a host.
     #[error("a name stands where it is not known")]
     OutOfPlace,
@@ -78,7 +97,7 @@ pub enum FillError {
 impl<'a> Values<'a> {
     /// What is stored and the method; everything else is not known yet.
     pub fn new(credentials: &'a Credentials, method: &'a Method) -> Self {
-        Self { credentials, method, token: None, attempt: None, signed: None }
+        Self { credentials, method, token: None, first: First::Never, attempt: None, signed: None }
     }
 
     /// `None`: an optional value that is not there.
@@ -89,7 +108,23 @@ impl<'a> Values<'a> {
             Name::Token => Ok(self.token.and_then(Secret::expose_str).map(Cow::Borrowed)),
             Name::Attempt(form) => self.attempt.map(|id| Some(Cow::Owned(attempt(id, *form)))).ok_or(FillError::OutOfPlace),
             Name::Sign(line) => self.signed.ok_or(FillError::OutOfPlace)?.get(line).map(|text| text.map(Cow::Borrowed)),
-            Name::First(_) | Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
+            Name::First(pointer) => self.first.text(pointer).map(Some),
+            Name::Request(_) | Name::Sim(_) => Err(FillError::OutOfPlace),
+        }
+    }
+}
+
+// === impl First ===
+
+impl First<'_> {
+    fn text<'v>(self, pointer: &Pointer) -> Result<Cow<'v, str>, FillError> {
+        match self {
+            Self::Never => Err(FillError::OutOfPlace),
+            Self::ToCome => Ok(Cow::Owned(format!("[first {pointer}]"))),
+            Self::Here(answer) => {
+                let found = Sources { answer, ..Sources::default() }.find_text(&[Place::Answer(pointer.clone())]);
+                found.map(Cow::Owned).ok_or(FillError::NotInFirst)
+            }
         }
     }
 }

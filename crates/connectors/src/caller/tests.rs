@@ -16,6 +16,7 @@ use crate::model::{
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
 mod identity;
+mod second;
 
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(1_700_000_000_000_000) };
 const STORED: &[(&str, &str)] = &[("id", "client"), ("secret", "a-stored-secret"), ("account", "ShopECOM")];
@@ -300,7 +301,8 @@ async fn a_signed_session_fetches_the_token_that_its_lines_name_and_is_sent_once
     let request = |provider: &Provider| {
         let token = Secret::from("t");
         let credentials = credentials(provider, STORED);
-        let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+        let filled =
+            Filled { credentials: &credentials, token: Some(&token), first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
         let base = Base { url: "https://service.test".into(), route: Route::Guarded };
         resend(provider, verify, &render(&connector(provider.clone()), verify, &filled, &base).unwrap(), false)
     };

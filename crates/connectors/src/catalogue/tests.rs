@@ -122,7 +122,7 @@ fn duplicates_and_broken_files_are_named_and_left_out() {
     let (catalogue, said) = load(&[root.to_owned(), root.join("missing.toml")]);
     let said: Vec<String> = said.iter().map(|line| line.replace(&root.display().to_string(), "")).collect();
     let expected = [
-        "/d.toml:5:1: `frmat` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, auth, tls, simulator; did you mean `format`?",
+        "/d.toml:5:1: `frmat` is no key of a definition file; allowed: format, id, name, docs, checked, simulator_only, methods, fields, call, hosts, sign, auth, tls, simulator; did you mean `format`?",
         "/e.toml:1:1: the file can not be read: stream did not contain valid UTF-8",
         "/f.toml:1:1: the file has more than 32768 bytes; no definition is longer",
         "/missing.toml:1:1: the file can not be read: No such file or directory (os error 2)",

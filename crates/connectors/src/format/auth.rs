@@ -68,7 +68,7 @@ fn auth(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Auth> {
 pub(super) fn call_headers(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Vec<(HeaderName, Template)> {
     let allowed = match kind {
         Kind::Token => Allowed { field: FieldUse::Any, ..Allowed::HEADERS },
-        Kind::Session | Kind::Verify => Allowed::HEADERS,
+        Kind::Session | Kind::Second | Kind::Verify => Allowed::HEADERS.of_call(kind),
     };
     let headers = headers(node, cx, allowed);
     if headers.iter().any(|(name, _)| name == header::AUTHORIZATION) {

@@ -20,14 +20,18 @@ use crate::model::{
 pub(super) enum Kind {
     /// `call.session`: has the caller's body.
     Session,
+    /// `call.second`: has the caller's body and the answer of the first.
+    Second,
     /// `call.verify`: has no caller.
     Verify,
     /// `call.token`: has no caller, and comes before there is a token.
     Token,
 }
 
-/// The session call with the pointers that its examples must be able to hold.
+/// A call of a session with the pointers that its examples must be able to hold.
 pub(super) struct Read {
+    /// What the file calls it.
+    pub(super) path: String,
     pub(super) call: Call,
     /// Pointers into the finished body, with their offsets: `set` and `default`.
     pub(super) finished: Vec<(usize, Pointer)>,
@@ -35,10 +39,11 @@ pub(super) struct Read {
     pub(super) asked: Vec<(usize, Pointer)>,
 }
 
-pub(super) fn session(node: &Node<'_>, cx: &Context<'_>) -> Option<Read> {
+/// Reads the first or only step of a session, or its second one.
+pub(super) fn session(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Read> {
     let table = node.table()?;
-    let Common { mut call, mut finished, is_signed } = common(&table, cx, Kind::Session)?;
-    call.success = required_success(&table, cx, Kind::Session);
+    let Common { mut call, mut finished, is_signed } = common(&table, cx, kind)?;
+    call.success = required_success(&table, cx, kind);
     call.answer = table.get("answer").and_then(|node| answer::read(&node, cx)).unwrap_or_default();
     call.error_code = table.get("error_code").map(|node| plain_places(&node, cx)).unwrap_or_default();
     call.idempotency = table.get("idempotency").and_then(|node| {
@@ -60,7 +65,23 @@ pub(super) fn session(node: &Node<'_>, cx: &Context<'_>) -> Option<Read> {
         }
     }
     table.finish();
-    Some(Read { call, finished, asked })
+    Some(Read { path: node.path().to_owned(), call, finished, asked })
+}
+
+/// What two steps can not have together.
+pub(super) fn check_steps(second: &Node<'_>, first: Option<&Node<'_>>, read: (Option<&Call>, Option<&Call>)) {
+    let Some(first) = first else {
+        second.wrong_key("`call.second` follows `call.session`, and there is none");
+        return;
+    };
+    let (Some(one), Some(two)) = read else { return };
+    if matches!(one.answer, AnswerShape::Pick(_)) {
+        first.wrong_key("the caller gets the answer of `call.second`: `answer.pick` belongs there");
+    }
+    let lines = two.request.all();
+    if one.request.all().into_iter().any(|line| lines.iter().any(|other| other.method == line.method && other.path == line.path)) {
+        second.wrong_key("`call.second` has a request line of `call.session`: nobody could tell which of them is meant");
+    }
 }
 
 fn answer_pointers(table: &Table<'_>, key: &'static str, cx: &Context<'_>, shape: &AnswerShape) -> Vec<Pointer> {
@@ -113,7 +134,7 @@ struct Common {
 
 /// What every call has; its success and what only sessions have are left to the caller.
 fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<Common> {
-    let request = table.require("request").and_then(|node| choice(&node, cx, Pickers::All, |node| request_line(node, cx)));
+    let request = table.require("request").and_then(|node| choice(&node, cx, Pickers::All, |node| request_line(node, cx, kind)));
     let hosts = table.get("hosts").and_then(|node| hosts::read(&node, cx));
     let sign = table.get("sign").and_then(|node| sign::read(&node, cx, kind));
     let auth = table.get("auth").and_then(|node| auth::read(&node, cx, kind));
@@ -136,7 +157,7 @@ fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<Common> {
         withhold: Vec::new(),
         record: Record::default(),
     };
-    if kind == Kind::Session && call.request.all().iter().any(|line| line.method == HttpMethod::GET) {
+    if matches!(kind, Kind::Session | Kind::Second) && call.request.all().iter().any(|line| line.method == HttpMethod::GET) {
         table.wrong("a session carries the caller's body: its request can not be a GET");
     }
     Some(Common { call, finished, is_signed })
@@ -150,9 +171,9 @@ fn plain_places(node: &Node<'_>, cx: &Context<'_>) -> Vec<Place> {
     places(node, cx, Side::Answer).into_iter().map(|(_, place)| place).collect()
 }
 
-fn request_line(node: &Node<'_>, cx: &Context<'_>) -> Option<RequestLine> {
+fn request_line(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<RequestLine> {
     const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-    let template = line_template(node, cx, Allowed::OPEN)?;
+    let template = line_template(node, cx, Allowed::OPEN.of_call(kind))?;
     let mut parts = template.0;
     let first = match parts.first_mut() {
         Some(Part::Text(first)) => std::mem::take(first),

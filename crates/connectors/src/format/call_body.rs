@@ -24,7 +24,7 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Bod
         _ => Encoding::Json,
     };
     let mut body = Body { encoding, ..Body::default() };
-    if kind == Kind::Session {
+    if matches!(kind, Kind::Session | Kind::Second) {
         body.refuse = refused(&table);
         body.remove = table.get("remove").map(|node| node.one_or_list().iter().filter_map(Node::pointer).collect()).unwrap_or_default();
         body.wrap = table.get("wrap").and_then(|node| wrap(&node));
@@ -36,8 +36,8 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<(Bod
     }
     let mut finished = Vec::new();
     // A default is what the caller may see and say himself, so secrets have no place in it.
-    body.default = edits(&table, "default", cx, Allowed::OPEN, &mut finished);
-    body.set = edits(&table, "set", cx, Allowed::SET, &mut finished);
+    body.default = edits(&table, "default", cx, Allowed::OPEN.of_call(kind), &mut finished);
+    body.set = edits(&table, "set", cx, Allowed::SET.of_call(kind), &mut finished);
     if encoding == Encoding::Form && body.default.iter().chain(&body.set).any(|(pointer, value)| !is_flat(pointer, value)) {
         table.wrong("the encoding `form` has plain names and values only: `form-brackets` has lists and objects");
     }

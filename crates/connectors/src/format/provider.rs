@@ -66,7 +66,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     let fields = root.get("fields").map(|node| fields::read(&node)).unwrap_or_default();
     let calls = root.get("call").and_then(|node| node.table());
     let has = |key| calls.as_ref().is_some_and(|calls: &Table<'_>| calls.has(key));
-    let (has_token, has_session) = (has("token"), has("session"));
+    let (has_token, has_session, has_second) = (has("token"), has("session"), has("second"));
     let fields = fields::with_implicit(fields);
     let mut cx = Context { report, fields, methods, has_token, sign: None, auth_uses: Vec::new(), uses: RefCell::default() };
     let hosts = root.get("hosts").and_then(|node| hosts::read(&node, &cx));
@@ -75,14 +75,15 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
     cx.auth_uses = cx.take_uses();
     let tls = root.get("tls").and_then(|node| tls::read(&node, &cx));
     let calls = calls.map(|calls| read_calls(calls, &cx, &auth)).unwrap_or_default();
-    let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref()));
+    let simulator = root.get("simulator").and_then(|node| simulator::read(&node, &cx, calls.session.as_ref(), calls.second.as_ref()));
     check_whole(&root, &cx, simulator_only, has_session);
+    check_second(&root, has_second);
     if let Some(sign) = &cx.sign {
         sign.check_unused(&cx);
     }
     root.finish();
-    let Calls { session, verify, token } = calls;
-    let session = session.map(|session| session.call);
+    let Calls { session, second, verify, token } = calls;
+    let (session, second) = (session.map(|read| read.call), second.map(|read| read.call));
     let Context { fields, methods, sign, .. } = cx;
     Some(Provider {
         id,
@@ -97,7 +98,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
         tls,
         sign: sign.map(|sign| Sign::Lines(sign.lines)),
         session,
-        second: None,
+        second,
         verify,
         token,
         simulator,
@@ -109,16 +110,22 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
 #[derive(Default)]
 struct Calls {
     session: Option<call::Read>,
+    second: Option<call::Read>,
     verify: Option<crate::model::Verify>,
     token: Option<crate::model::TokenCall>,
 }
 
 fn read_calls(calls: Table<'_>, cx: &Context<'_>, auth: &Choice<Auth>) -> Calls {
-    let session = calls.get("session").and_then(|node| call::session(&node, cx));
+    let (first, next) = (calls.get("session"), calls.get("second"));
+    let session = first.as_ref().and_then(|node| call::session(node, cx, Kind::Session));
+    let second = next.as_ref().and_then(|node| call::session(node, cx, Kind::Second));
+    if let Some(next) = &next {
+        call::check_steps(next, first.as_ref(), (session.as_ref().map(|read| &read.call), second.as_ref().map(|read| &read.call)));
+    }
     let verify = calls.get("verify").and_then(|node| call::verify(&node, cx));
     let token = calls.get("token").and_then(|node| call::token(&node, cx, auth));
     calls.finish();
-    Calls { session, verify, token }
+    Calls { session, second, verify, token }
 }
 
 /// What no single section can know.
@@ -136,6 +143,13 @@ fn check_whole(root: &Table<'_>, cx: &Context<'_>, simulator_only: bool, has_ses
     for field in cx.fields.iter().filter(|field| field.renamed_from.as_deref().is_some_and(known)) {
         let former = field.renamed_from.as_deref().unwrap_or_default();
         root.wrong(format!("the field `{}` was renamed from `{former}`, which is a field too", field.key));
+    }
+}
+
+fn check_second(root: &Table<'_>, has_second: bool) {
+    let step = root.get("simulator").and_then(|node| node.as_table()?.get("second"));
+    if let Some(step) = step.filter(|_| !has_second) {
+        step.wrong_key("there is no `[call.second]`, so there is no second step to play: leave `[simulator.second]` out");
     }
 }
 

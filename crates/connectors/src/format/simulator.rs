@@ -13,12 +13,15 @@ use super::json_text::{at, can_add, can_stand, check_json, check_object, json_ob
 use super::provider::Context;
 use super::reader::{Node, Table, shown};
 use super::template::{Allowed, Filled, template};
-use crate::model::{AnswerShape, Call, Choice, IdempotencyPlace, Method, Part, Place, Simulator, Success, Template};
+use crate::model::{AnswerShape, Call, Choice, IdempotencyPlace, Method, Part, Place, SecondStep, Simulator, Success, Template};
 
 /// The name of a refusal without a status of its own.
 const CREDENTIALS: &str = "credentials";
 
-pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> Option<Simulator> {
+/// Required members, each with its offset.
+type Required = Vec<(usize, Pointer)>;
+
+pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>, second: Option<&Read>) -> Option<Simulator> {
     let table = node.table()?;
     let first_run = table.get("first_run").and_then(|node| {
         let words: Vec<&str> = cx.methods.iter().filter(|method| method.sessions).map(|method| method.key.as_str()).collect();
@@ -28,16 +31,15 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
     let example = table.require("example");
     let answer = table.require("answer");
     let answer_headers = table.get("answer_headers").map(|node| answer_headers(&node, cx)).unwrap_or_default();
-    let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx, session)).unwrap_or_default();
+    let (refuse, refuse_credentials) = table.get("refuse").map(|node| refusals(&node, cx, &[session, second])).unwrap_or_default();
     let requires = match &requires {
-        Some(node) => choice(node, cx, Pickers::Method, |node| {
-            Some(node.list()?.iter().filter_map(|item| Some((item.at(), item.pointer()?))).collect::<Vec<_>>())
-        }),
+        Some(node) => choice(node, cx, Pickers::Method, required),
         None => Some(Choice::One(Vec::new())),
     };
     let examples = example.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), json_object(node)?))));
     let answers =
         answer.and_then(|node| choice(&node, cx, Pickers::Method, |node| Some((node.clone(), template(node, cx, Allowed::SIMULATOR)?))));
+    let next = second_step(&table, cx, second);
     table.finish();
     // Without a session that could be read there is nothing to prove the examples against.
     let (session, requires, examples, answers) = (session?, requires?, examples?, answers?);
@@ -55,18 +57,59 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) ->
         }
         proved.push(combination);
         check_example(cx, session, method, (node, example), required);
-        check_answer(answer, &answer_headers, &finished_body(&session.call, example), &session.call);
+        let answered = check_answer(answer, &answer_headers, example, session);
+        if let (Some(second), Some(next)) = (second, &next) {
+            check_example(cx, second, method, (node, example), &next.requires);
+            check_answer(&next.node, &answer_headers, example, second);
+            answered.iter().for_each(|answered| check_firsts(answer, answered, second));
+        }
     }
     Some(Simulator {
         requires: map(requires, |pointers| pointers.into_iter().map(|(_, pointer)| pointer).collect()),
         example: map(examples, |(node, _)| node.text().unwrap_or_default().to_owned()),
         answer: map(answers, |(_, template)| template),
         answer_headers,
-        second: None,
+        second: next
+            .map(|next| SecondStep { requires: next.requires.into_iter().map(|(_, pointer)| pointer).collect(), answer: next.answer }),
         refuse,
         refuse_credentials,
         first_run,
     })
+}
+
+fn required(node: &Node<'_>) -> Option<Required> {
+    Some(node.list()?.iter().filter_map(|item| Some((item.at(), item.pointer()?))).collect())
+}
+
+/// How the second step is played.
+struct Next<'a> {
+    requires: Required,
+    /// Where its answer stands.
+    node: Node<'a>,
+    answer: Template,
+}
+
+fn second_step<'a>(simulator: &Table<'a>, cx: &Context<'_>, second: Option<&Read>) -> Option<Next<'a>> {
+    let Some(node) = simulator.get("second") else {
+        if second.is_some() {
+            simulator.wrong("there is no `[simulator.second]`: say how `call.second` is played");
+        }
+        return None;
+    };
+    let table = node.table()?;
+    let requires = table.get("requires").and_then(|node| required(&node)).unwrap_or_default();
+    let answer = table.require("answer").and_then(|node| Some((template(&node, cx, Allowed::SIMULATOR)?, node)));
+    table.finish();
+    answer.map(|(answer, node)| Next { requires, node, answer })
+}
+
+/// The second step finds in the first answer what it takes from it.
+fn check_firsts(node: &Node<'_>, answered: &Value, second: &Read) {
+    for pointer in second.call.firsts() {
+        if !at(answered, pointer).is_some_and(|value| value.is_number() || value.as_str().is_some_and(|text| !text.is_empty())) {
+            node.wrong(format!("this answer has no text and no number at `{pointer}`, which `{}` takes from it", second.path));
+        }
+    }
 }
 
 fn for_method<'c, T>(choice: &'c Choice<T>, method: &Method) -> Option<&'c T> {
@@ -114,24 +157,28 @@ fn check_example(cx: &Context<'_>, session: &Read, method: &Method, (node, examp
 type Headers = [(HeaderName, Template)];
 
 /// A success is what the call takes for one: an object or nothing, or what its `answer` makes an object of.
-fn check_answer(node: &Node<'_>, headers: &Headers, body: &Value, call: &Call) {
-    let Some(text) = node.text() else { return };
-    let filled = Filled::new(text, |pointer| at(body, pointer).map_or("null".to_owned(), Value::to_string));
+///
+/// The whole that is made of it, null where it is empty; `None` with a mistake.
+fn check_answer(node: &Node<'_>, headers: &Headers, example: &Value, read: &Read) -> Option<Value> {
+    let (call, path) = (&read.call, &read.path);
+    let text = node.text()?;
+    let body = finished_body(call, example);
+    let filled = Filled::new(text, |pointer| at(&body, pointer).map_or("null".to_owned(), Value::to_string));
     let object = || check_object(node, &filled.text, |at| filled.origin(at));
     let answer = match &call.answer {
-        AnswerShape::Whole if text.trim().is_empty() => return,
+        AnswerShape::Whole if text.trim().is_empty() => return Some(Value::Null),
         AnswerShape::Whole => object(),
         AnswerShape::Pick(pointer) => object().filter(|answer| {
             let is_there = at(answer, pointer).is_some_and(Value::is_object);
             if !is_there {
-                node.wrong(format!("this answer has no object at `{pointer}`, which `call.session.answer` picks"));
+                node.wrong(format!("this answer has no object at `{pointer}`, which `{path}.answer` picks"));
             }
             is_there
         }),
         AnswerShape::TextAs { member, .. } => {
             let is_text = !filled.text.is_empty() && !filled.text.chars().any(char::is_control);
             if !is_text {
-                node.wrong("`call.session.answer` takes a text in one line, and this is none");
+                node.wrong(format!("`{path}.answer` takes a text in one line, and this is none"));
             }
             is_text.then(|| serde_json::json!({ member: filled.text }))
         }
@@ -139,14 +186,15 @@ fn check_answer(node: &Node<'_>, headers: &Headers, body: &Value, call: &Call) {
             let sent = if text.is_empty() { Some(Value::Null) } else { object() };
             let built = sent.as_ref().and_then(|sent| built(members, sent, headers));
             if sent.is_some() && built.is_none() {
-                node.wrong("neither this answer nor `answer_headers` has anything that `call.session.answer` builds of");
+                node.wrong(format!("neither this answer nor `answer_headers` has anything that `{path}.answer` builds of"));
             }
             built
         }
     };
-    if let Some(why) = answer.and_then(|answer| says_no(&call.success, &answer)) {
-        node.wrong(format!("this answer is not the success that `call.session.success` describes: {why}"));
+    if let Some(why) = answer.as_ref().and_then(|answer| says_no(&call.success, answer)) {
+        node.wrong(format!("this answer is not the success that `{path}.success` describes: {why}"));
     }
+    answer
 }
 
 /// The object that is built of an answer; `None` where nothing is there.
@@ -214,7 +262,7 @@ fn finished_body(call: &Call, example: &Value) -> Value {
     body
 }
 
-fn refusals(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> (BTreeMap<u16, Template>, Option<Template>) {
+fn refusals(node: &Node<'_>, cx: &Context<'_>, calls: &[Option<&Read>]) -> (BTreeMap<u16, Template>, Option<Template>) {
     let entries = node.table().map(|table| Table::entries(&table)).unwrap_or_default();
     let mut refusals = BTreeMap::new();
     let mut credentials = None;
@@ -223,7 +271,7 @@ fn refusals(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> (BTree
         let key = entry.key();
         let status = key.parse::<u16>().ok().filter(|status| key.len() == 3 && (200..=599).contains(status));
         let at_success = |call: &&Call| key == CREDENTIALS || status.is_some_and(|status| call.success.statuses.contains(&status));
-        check_refusal(entry, session.map(|session| &session.call).filter(at_success));
+        check_refusal(entry, calls.iter().flatten().filter(|read| at_success(&&read.call)));
         if key == CREDENTIALS {
             credentials = Some(template);
             continue;
@@ -245,7 +293,7 @@ fn refusals(node: &Node<'_>, cx: &Context<'_>, session: Option<&Read>) -> (BTree
 }
 
 /// What looks like JSON must be JSON; services also refuse with plain text, or with nothing. At a success status of the call the body must say no.
-fn check_refusal(node: &Node<'_>, call: Option<&Call>) {
+fn check_refusal<'r>(node: &Node<'_>, calls: impl Iterator<Item = &'r &'r Read>) {
     let Some(text) = node.text() else { return };
     let body = if text.trim_start().starts_with(['{', '[']) {
         let filled = Filled::new(text, |_| "null".to_owned());
@@ -254,8 +302,8 @@ fn check_refusal(node: &Node<'_>, call: Option<&Call>) {
     } else {
         Value::Null
     };
-    if call.is_some_and(|call| would_succeed(call, &body)) {
-        node.wrong("this refusal has a success status, and `call.session.success` would take it for a success");
+    for read in calls.filter(|read| would_succeed(&read.call, &body)) {
+        node.wrong(format!("this refusal has a success status, and `{}.success` would take it for a success", read.path));
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Success {
     let refusal = table.get("refusal");
     let read = refusal.as_ref().and_then(|node| refusal_codes(node, cx));
     // A session asks it of failures too.
-    if let Some(node) = refusal.filter(|_| kind != Kind::Session)
+    if let Some(node) = refusal.filter(|_| !matches!(kind, Kind::Session | Kind::Second))
         && !table.has("absent")
         && equals.is_empty()
     {
@@ -45,7 +45,7 @@ fn statuses(node: &Node<'_>, kind: Kind) -> Vec<u16> {
     for item in items {
         let Some(status) = item.whole(100..=599).and_then(|status| u16::try_from(status).ok()) else { continue };
         match kind {
-            Kind::Session | Kind::Token if !(200..=299).contains(&status) => {
+            Kind::Session | Kind::Second | Kind::Token if !(200..=299).contains(&status) => {
                 item.wrong(format!("{status} is no success: a session or token is created with a status from 200 to 299"));
             }
             Kind::Verify if [401, 407].contains(&status) => {
@@ -54,7 +54,7 @@ fn statuses(node: &Node<'_>, kind: Kind) -> Vec<u16> {
             Kind::Verify if (300..=399).contains(&status) || status == 429 || status >= 500 => {
                 item.wrong(format!("{status} says nothing about credentials"));
             }
-            Kind::Session | Kind::Token | Kind::Verify => {}
+            Kind::Session | Kind::Second | Kind::Token | Kind::Verify => {}
         }
         if statuses.contains(&status) {
             item.wrong(format!("{status} is there twice"));

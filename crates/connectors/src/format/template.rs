@@ -3,6 +3,7 @@
 use domain::json::Pointer;
 use toml::de::DeValue;
 
+use super::call::Kind;
 use super::provider::Context;
 use super::reader::{Node, shown};
 use super::sign::Use;
@@ -48,6 +49,8 @@ pub(super) struct Allowed {
     pub(super) attempt: bool,
     /// `sign.x`.
     pub(super) sign: LineUse,
+    /// `first /pointer`.
+    pub(super) first: bool,
     /// `sim.x` and `request /pointer`.
     pub(super) simulator: bool,
 }
@@ -65,7 +68,7 @@ pub(super) enum Piece<'t> {
 impl Allowed {
     /// Paths: no secrets.
     pub(super) const OPEN: Self =
-        Self { field: FieldUse::Open, method_code: true, token: false, attempt: true, sign: LineUse::None, simulator: false };
+        Self { field: FieldUse::Open, method_code: true, token: false, attempt: true, sign: LineUse::None, first: false, simulator: false };
     /// Headers that prove nothing, but may be a part of what is signed.
     pub(super) const HEADERS: Self = Self { sign: LineUse::Header, ..Self::OPEN };
     /// Members that are set: secrets may be among them.
@@ -79,8 +82,20 @@ impl Allowed {
     /// Client certificates: fields only, secret ones among them.
     pub(super) const TLS: Self = Self { field: FieldUse::Any, ..Self::HOST };
     /// What a simulator answers.
-    pub(super) const SIMULATOR: Self =
-        Self { field: FieldUse::None, method_code: false, token: false, attempt: false, sign: LineUse::None, simulator: true };
+    pub(super) const SIMULATOR: Self = Self {
+        field: FieldUse::None,
+        method_code: false,
+        token: false,
+        attempt: false,
+        sign: LineUse::None,
+        first: false,
+        simulator: true,
+    };
+
+    /// The same in a call that may come second.
+    pub(super) fn of_call(self, kind: Kind) -> Self {
+        Self { first: kind == Kind::Second, ..self }
+    }
 
     /// The names in words, for messages and for the search of the nearest.
     fn names(self, cx: &Context<'_>) -> Vec<String> {
@@ -100,8 +115,10 @@ impl Allowed {
             LineUse::Header | LineUse::Body => names.extend(cx.line_names()),
             LineUse::Line => names.extend(["now", "sent.body", "sent.host", "sent.path", "sent /pointer", "sign.x"].map(str::to_owned)),
         }
+        names.extend(self.first.then(|| "first /pointer".to_owned()));
         if self.simulator {
-            let words = ["request /pointer", "sim.uuid", "sim.textN", "sim.upperN", "sim.hexN", "sim.page", "sim.missing", "sim.time"];
+            let words =
+                ["request /pointer", "sim.uuid", "sim.textN", "sim.upperN", "sim.hexN", "sim.page", "sim.missing", "sim.time", "sim.jwt"];
             names.extend(words.map(str::to_owned));
         }
         names
@@ -202,6 +219,9 @@ pub(super) fn parse_name(node: &Node<'_>, cx: &Context<'_>, allowed: Allowed, na
     if let Some(pointer) = name.strip_prefix("request ").filter(|_| allowed.simulator) {
         return super::reader::pointer(cx.report, offset, pointer.trim_start()).map(Name::Request);
     }
+    if let Some(pointer) = name.strip_prefix("first ").filter(|_| allowed.first) {
+        return super::reader::pointer(cx.report, offset, pointer.trim_start()).map(Name::First);
+    }
     let parsed = match name.split_once('.') {
         Some(("sign", line)) if matches!(allowed.sign, LineUse::Header | LineUse::Body) => {
             cx.uses.borrow_mut().push(Use { name: line.to_owned(), at: offset, in_body: allowed.sign == LineUse::Body });
@@ -254,6 +274,7 @@ fn sim_value(word: &str) -> Option<SimValue> {
         "page" => return Some(SimValue::Page),
         "missing" => return Some(SimValue::Missing),
         "time" => return Some(SimValue::Time),
+        "jwt" => return Some(SimValue::Jwt),
         _ => {}
     }
     let digits = word.find(|c: char| c.is_ascii_digit())?;

@@ -6,6 +6,7 @@ use super::*;
 use crate::model::{Choice, Required};
 
 mod answers;
+mod second;
 
 mod request;
 mod sign;
@@ -246,7 +247,7 @@ fn secrets_stand_only_where_they_are_never_logged() {
         "{{ sim.uuid }}",
         "{{ field.key }}",
         &[
-            "x:33:23: `field.key` is no name that can be filled in here; allowed: request /pointer, sim.uuid, sim.textN, sim.upperN, sim.hexN, sim.page, sim.missing, sim.time",
+            "x:33:23: `field.key` is no name that can be filled in here; allowed: request /pointer, sim.uuid, sim.textN, sim.upperN, sim.hexN, sim.page, sim.missing, sim.time, sim.jwt",
         ],
     );
 }

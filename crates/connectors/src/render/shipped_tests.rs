@@ -35,7 +35,14 @@ fn sent(id: &str, values: &[(&str, &str)], body: &str) -> String {
     let base = Places::default().base(&connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
     assert_eq!(base.route, Route::Guarded);
     let token = Secret::from("t0ken");
-    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body: Some(&object(body)) };
+    let filled = Filled {
+        credentials: &credentials,
+        token: Some(&token),
+        first: First::Never,
+        attempt: &ATTEMPT,
+        now: ATTEMPT.now,
+        body: Some(&object(body)),
+    };
     printed(&render(&connector, connector.provider.session.as_ref().unwrap(), &filled, &base).unwrap())
 }
 
@@ -95,7 +102,7 @@ fn a_token_and_an_optional_header() {
     let connector = find("paypal-paypal");
     let credentials = credentials(&connector.provider, &values);
     let base = Places::default().base(&connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+    let filled = Filled { credentials: &credentials, token: None, first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
     let request = render(&connector, &connector.provider.token.as_ref().unwrap().call, &filled, &base).unwrap();
     insta::assert_snapshot!(printed(&request), @"
     POST https://api-m.sandbox.paypal.com/v1/oauth2/token
@@ -146,6 +153,7 @@ fn every_example_can_be_sent_everywhere() {
             let filled = Filled {
                 credentials: &credentials,
                 token: Some(&token),
+                first: First::Never,
                 attempt: &ATTEMPT,
                 now: ATTEMPT.now,
                 body: Some(&object(example)),

@@ -41,7 +41,14 @@ fn with<T>(
     let attempt = Attempt { id: SessionRecordId(Uuid::from_u128(0xabc)), now: Timestamp::from_micros(0) };
     let token = Secret::from("t0ken");
     let body = object(body);
-    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &attempt, now: NOW, body: Some(&body) };
+    let filled = Filled {
+        credentials: &credentials,
+        token: Some(&token),
+        first: crate::template_fill::First::Never,
+        attempt: &attempt,
+        now: NOW,
+        body: Some(&body),
+    };
     read(connector, &filled, &Base { url: "https://api.psp.example:8443/v1".into(), route: Route::Override })
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn show(service: &Service, out: &mut String) {
         Some(Verify::Token) => out.push_str("== verify: the token call\n\n"),
         None => out.push_str("== verify: none\n\n"),
     }
+    if let Some(second) = &provider.second {
+        block(out, "session, second step", &variants(service, first, second, Some(&example(first))));
+    }
     for group in groups(service) {
         let names: Vec<&str> = group.iter().map(|connector| connector.method().key.as_str()).collect();
         let body = example(group[0]);

@@ -12,6 +12,7 @@ use connectors::credentials::{Credentials, FieldRules, MODE, TIMEOUT_MS, check};
 use connectors::model::{Call, Field, Provider, Required, TextForm};
 use connectors::outbound::{OutgoingRequest, Route};
 use connectors::render::{Filled, Places, RenderError, render};
+use connectors::template_fill::First;
 use domain::definition::FieldFormat;
 use domain::{JsonObject, Secret, SessionRecordId, Timestamp};
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -193,7 +194,7 @@ pub(crate) fn request(
     let base = Places::default().base(connector, call, &credentials)?;
     assert_eq!(base.route, Route::Guarded);
     let token = Secret::from(TOKEN);
-    let filled = Filled { credentials: &credentials, token: Some(&token), attempt: &ATTEMPT, now: ATTEMPT.now, body };
+    let filled = Filled { credentials: &credentials, token: Some(&token), first: First::ToCome, attempt: &ATTEMPT, now: ATTEMPT.now, body };
     render(connector, call, &filled, &base)
 }
 

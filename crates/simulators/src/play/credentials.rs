@@ -67,9 +67,11 @@ impl<'a> Proof<'a> {
         basic && bearer && own
     }
 
-    /// Members that the definition sets may be credentials, or made of them.
+    /// Members that the definition sets may be credentials, or made of them. What the first step has answered is none.
     fn members_are_good(&self) -> bool {
+        let is_of_first = |template: &Template| template.names().any(|name| matches!(name, Name::First(_)));
         self.call.body.set.iter().all(|(pointer, template)| match (template, self.sent.pointer(&pointer.to_string())) {
+            (JsonTemplate::Text(template), _) if is_of_first(template) => true,
             (JsonTemplate::Text(template), Some(Value::String(value))) => self.is_good(template, value),
             (JsonTemplate::Text(template), None) => self.is_optional(template),
             _ => true,

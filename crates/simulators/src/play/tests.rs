@@ -69,3 +69,37 @@ answer.build.id = "answer header location""#;
         assert!(!played(&provider, &received("/sessions", refused)).1.contains_key(LOCATION), "{refused}");
     }
 }
+
+const STEPS: &str = r#"
+[call.session]
+request = "POST /sessions/{{ method.code }}"
+success = [201]
+body.remove = "/flow"
+[call.second]
+request = "POST /sessions/{{ first /id }}/flows"
+success = [202]
+body.remove = "/a"
+body.set."/flow/session" = "{{ first /id }}""#;
+
+const PLAYED: &str = r#"
+requires = ["/a"]
+example = '{"a":1,"flow":{}}'
+answer = '{"id":"{{ sim.hex8 }}"}'
+second.requires = ["/flow/to", "/flow/session"]
+second.answer = '{"flow":{{ request /flow/session }},"jwt":"{{ sim.jwt }}"}'
+refuse.400 = '{"missing":"{{ sim.missing }}"}'"#;
+
+#[test]
+fn each_step_is_known_by_its_request_line() {
+    let provider = provider(STEPS, &PLAYED.replace(r#""flow":{}"#, r#""flow":{"to":"x"}"#));
+    let check = |path: &str, body: &str, status: u16, expected: &str| {
+        let (seen, _, text) = played(&provider, &received(path, body));
+        assert!(seen == status && text.starts_with(expected), "{path} {body}: {seen} {text}");
+    };
+    check("/sessions/x", r#"{"a":1}"#, 201, r#"{"id":""#);
+    check("/sessions/x", r#"{"flow":{"to":"x","session":"s"}}"#, 400, r#"{"missing":"a"}"#);
+    check("/sessions/s-1/flows", r#"{"flow":{"to":"x","session":"s-1"}}"#, 202, r#"{"flow":"s-1","jwt":"ey"#);
+    check("/sessions/s-1/flows", r#"{"a":1,"flow":{"to":"x"}}"#, 400, r#"{"missing":"flow.session"}"#);
+    check("/sessions/s-1/flows", r#"{"flow":{"to":"simulate:decline","session":"s"}}"#, 400, r#"{"missing":"simulated"}"#);
+    check("/flows", r#"{"a":1}"#, 404, "{");
+}

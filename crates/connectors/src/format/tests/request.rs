@@ -28,7 +28,7 @@ fn the_attempt_has_a_name_in_calls_and_nowhere_else() {
         "{{ sim.uuid }}",
         "{{ attempt.id }}",
         &[
-            "x:33:23: `attempt.id` is no name that can be filled in here; allowed: request /pointer, sim.uuid, sim.textN, sim.upperN, sim.hexN, sim.page, sim.missing, sim.time",
+            "x:33:23: `attempt.id` is no name that can be filled in here; allowed: request /pointer, sim.uuid, sim.textN, sim.upperN, sim.hexN, sim.page, sim.missing, sim.time, sim.jwt",
         ],
     );
 }

@@ -8,6 +8,7 @@ use connectors::credentials::Credentials;
 use connectors::model::Call;
 use connectors::outbound::{OutgoingRequest, Route};
 use connectors::render::{Base, Filled, RenderError, render};
+use connectors::template_fill::First;
 use domain::{JsonObject, Secret};
 
 /// What a request holds instead of the value of a secret field.
@@ -34,7 +35,7 @@ pub(super) fn text(
     body: Option<&JsonObject>,
 ) -> Result<String, RenderError> {
     let token = Secret::from(stand_in("token"));
-    let filled = Filled { credentials, token: Some(&token), attempt, now: attempt.now, body };
+    let filled = Filled { credentials, token: Some(&token), first: First::ToCome, attempt, now: attempt.now, body };
     let base = Base { url: format!("https://{}.simulator", connector.provider.id), route: Route::Simulator };
     Ok(print(&render(connector, call, &filled, &base)?))
 }

@@ -120,7 +120,8 @@ impl Trial {
         let id = &connector.definition.id;
         let masked = rendered::masked(connector, values);
         let token = connector.provider.token.as_ref().map(|token| (&token.call, None));
-        for (call, body) in token.into_iter().chain([(call, Some(example))]) {
+        let steps = std::iter::once(call).chain(&connector.provider.second).map(|call| (call, Some(example)));
+        for (call, body) in token.into_iter().chain(steps) {
             match rendered::text(connector, call, &masked, &self.attempt(), body) {
                 Ok(text) => output::data(&format!("\n{text}\n"))?,
                 Err(error) => return Ok(vec![format!("{id}: no request can be made: {error}")]),
