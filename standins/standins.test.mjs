@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ const services = {
     }],
   },
   klarna: { fields: { username: "u", password: "p", region: "eu" }, calls: [{ definition: "klarna-klarna" }] },
-  "mastercard-gateway": { fields: { merchant_id: "TESTMERCHANT", api_password: "p" }, calls: [{ definition: "mastercard-gateway-card" }] },
+  "mastercard-gateway": { under: "/version/100", fields: { merchant_id: "TESTMERCHANT", api_password: "p", gateway: "eu" }, calls: [{ definition: "mastercard-gateway-card" }] },
   mercadopago: { fields: { access_token: "TEST-1" }, calls: [{ definition: "mercadopago-mercadopago" }] },
   mollie: { fields: { api_key: "test_1" }, calls: [{ definition: "mollie-card" }] },
   "nexi-checkout": { fields: { secret_key: "k", terms_url: shop }, calls: [{ definition: "nexi-checkout-card" }] },
@@ -58,6 +58,7 @@ const services = {
   },
   swish: { fields: { payee_alias: "1231181189", ...clientCertificate() }, calls: [{ definition: "swish-swish" }] },
   trustly: {
+    prefix: "/api",
     fields: { username: "u", password: "p", private_key: rsaKey() },
     calls: [{ definition: "trustly-trustly", good: caller(requests.trustly.good.params.Data, ["Username", "Password"]), bad: null }],
   },
@@ -99,8 +100,7 @@ describe("stand-ins", { concurrency: 2 }, () => {
     describe(id, () => {
       let prism;
       before(async () => {
-        const document = service.document ?? requests[id].file;
-        prism = start("node_modules/.bin/prism", ["mock", "-h", "127.0.0.1", "-p", new URL(service.base).port, join(documents, document)]);
+        prism = start("node_modules/.bin/prism", ["mock", "-h", "127.0.0.1", "-p", new URL(service.base).port, document(id, service)]);
         await until(() => fetch(service.base), `Prism for ${id}`);
         // The first request against a large document compiles its schemas and takes seconds.
         for (const call of service.calls) await ask(service, requests[call.request ?? id], requests[call.request ?? id].good);
@@ -110,6 +110,17 @@ describe("stand-ins", { concurrency: 2 }, () => {
     });
   }
 });
+
+/** The document of a service; where its paths begin behind a part that the definition writes, a copy with that part. */
+function document(id, service) {
+  const original = join(documents, service.document ?? requests[id].file);
+  if (!service.under) return original;
+  const copy = JSON.parse(readFileSync(original, "utf8"));
+  copy.paths = Object.fromEntries(Object.entries(copy.paths).map(([path, item]) => [service.under + path, item]));
+  const file = join(directory, `${id}.json`);
+  writeFileSync(file, JSON.stringify(copy));
+  return file;
+}
 
 function judge(service, call, request) {
   test(`${call.definition}: the correct request is taken`, async () => {
@@ -170,7 +181,7 @@ async function api(path, body) {
 
 /** Sends a request straight to the stand-in, as `requests.json` writes it. */
 async function ask(service, request, body) {
-  const response = await fetch(service.base + request.path, { method: request.method, headers: request.headers, body: typeof body === "string" ? body : JSON.stringify(body) });
+  const response = await fetch(service.base + (service.under ?? "") + request.path, { method: request.method, headers: request.headers, body: typeof body === "string" ? body : JSON.stringify(body) });
   return { status: response.status, body: await response.json() };
 }
 
