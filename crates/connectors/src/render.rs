@@ -317,4 +317,6 @@ fn header_value(text: &str) -> Result<HeaderValue, RenderError> {
 #[cfg(test)]
 mod shipped_tests;
 #[cfg(test)]
+mod signed_tests;
+#[cfg(test)]
 mod tests;

@@ -13,13 +13,13 @@ use crate::outbound::Route;
 
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(0) };
 
-fn find(id: &str) -> Arc<Connector> {
+pub(super) fn find(id: &str) -> Arc<Connector> {
     let (catalogue, _) = Catalogue::load(&[], true).unwrap();
     Arc::clone(catalogue.get(id).unwrap())
 }
 
 /// Request line, headers by name, body.
-fn printed(request: &OutgoingRequest) -> String {
+pub(super) fn printed(request: &OutgoingRequest) -> String {
     let mut out = format!("{} {}\n", request.method, request.url);
     let mut headers: Vec<_> = request.headers.iter().filter(|(name, _)| *name != USER_AGENT && *name != ACCEPT).collect();
     headers.sort_by_key(|(name, _)| name.as_str());
@@ -139,7 +139,8 @@ fn every_example_can_be_sent_everywhere() {
     for connector in catalogue.iter().filter(|connector| connector.creates_sessions()) {
         for mode in ["sandbox", "live"] {
             let value = |field: &crate::model::Field| {
-                field.choices.first().cloned().unwrap_or_else(|| field.default.clone().unwrap_or("v1".into()))
+                let text = if field.text == crate::model::TextForm::Base64 { "djE=" } else { "v1" };
+                field.choices.first().cloned().unwrap_or_else(|| field.default.clone().unwrap_or(text.into()))
             };
             let mut values: Vec<(String, String)> =
                 connector.provider.fields.iter().map(|field| (field.key.clone(), value(field))).collect();
