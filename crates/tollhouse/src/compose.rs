@@ -37,7 +37,7 @@ pub(crate) mod signals;
 pub(crate) mod storage;
 
 pub(crate) use chores::Reload;
-pub(crate) use definitions::check;
+pub(crate) use definitions::{check, overrides};
 use descriptors::Connections;
 use signals::{Asked, Signals};
 
@@ -237,7 +237,8 @@ async fn start_simulators(
     Ok(Some(simulators))
 }
 
-fn outbound(config: &Config) -> anyhow::Result<Outbound> {
+/// The way out, as the configuration limits it.
+pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     let extra_roots = match &config.outbound.ca_file {
         Some(path) => Some(std::fs::read(path).map_err(|error| UsageError(format!("outbound.ca_file {}: {error}", path.display())))?),
         None => None,

@@ -23,12 +23,8 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Play a definition against its own simulator: the request it makes, secrets masked, and what comes of it.
-    Test {
-        /// Definition file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+    /// Play a definition against its own simulator, or send its example to a server: the requests it makes, secrets masked, and what comes of them.
+    Test(Box<trial::Options>),
     /// Turn a curl command, pasted from a documentation, into a definition file. Credentials become fields; their values are not written.
     FromCurl(from_curl::Options),
     /// Write a commented skeleton that passes `lint` and `test`.
@@ -46,10 +42,7 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Lint { files } => lint(&files),
-        Command::Test { file } => match read(&file)? {
-            Ok(_) => trial::run(&file).await,
-            Err(mistakes) => report(&mistakes),
-        },
+        Command::Test(options) => trial::run(&options).await,
         Command::FromCurl(options) => from_curl::run(&options),
         Command::New { name, out } => skeleton::write(&name, out),
     }

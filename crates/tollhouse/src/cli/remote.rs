@@ -10,7 +10,7 @@ mod merchant_accounts;
 mod output;
 mod payment_services;
 pub(super) mod pretty;
-mod session;
+pub(super) mod session;
 mod sessions;
 mod table;
 

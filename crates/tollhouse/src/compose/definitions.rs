@@ -21,7 +21,7 @@ pub(super) fn load(config: &Config) -> anyhow::Result<Catalogue> {
 }
 
 /// The base URLs that replace those of definitions, by provider id.
-pub(super) fn overrides(config: &Config, catalogue: &Catalogue) -> Result<BTreeMap<String, Url>, ConfigError> {
+pub(crate) fn overrides(config: &Config, catalogue: &Catalogue) -> Result<BTreeMap<String, Url>, ConfigError> {
     let mut found = BTreeMap::new();
     for place in &config.providers {
         // Variables can not hold dashes, so both spellings mean the same provider.

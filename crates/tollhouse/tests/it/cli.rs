@@ -16,6 +16,7 @@ mod definitions;
 mod reload;
 mod remote;
 mod tools;
+mod trials;
 
 /// Somebody's folder and environment, from which commands are run with their output piped.
 pub(crate) struct Shell {

@@ -1,26 +1,52 @@
-//! `definitions test`: a definition against its own simulator, over a real socket.
+//! `definitions test`: a definition against its own simulator, against a server that somebody names, or against the payment service's sandbox.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use arc_swap::ArcSwap;
-use connectors::caller::{Access, Attempt, Caller, Places, Verification};
+use connectors::caller::{Access, Attempt, Caller, Places};
 use connectors::catalogue::{Catalogue, Connector};
 use connectors::credentials::Credentials;
-use connectors::model::{Call, TextForm};
-use connectors::outbound::{Backoff, CALL_TIMEOUT, CONNECT_TIMEOUT, EgressPolicy, Outbound, OutboundOptions, Resolution};
-use domain::session::{Session, SessionCode, SessionStatus};
+use connectors::model::Call;
+use connectors::outbound::Outbound;
+use domain::session::Session;
 use domain::{JsonObject, MerchantAccountId, Secret, SessionRecordId};
 use engine::{Clock as _, Ids as _, RandomIds, SystemClock};
-use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use super::rendered;
-use crate::cli::exit::FAILED;
-use crate::cli::{output, simulated};
+use super::rendered::{self, Scene};
+use crate::cli::exit::{FAILED, UsageError};
+use crate::cli::{FileOption, output};
+
+mod played;
+mod sent;
+mod transcript;
+mod values;
+
+/// The options of `definitions test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Definition file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Send the example to a server at this base URL instead, and show what it answers: HTTPS, or plain HTTP on this machine.
+    #[arg(long, value_name = "URL", conflicts_with = "live")]
+    against: Option<Url>,
+    /// Call the payment service's own sandbox with your credentials, and write a transcript without them.
+    #[arg(long)]
+    live: bool,
+    /// Only this method of the file [default: all of them; with --against and --live the one of `first_run`, or the first].
+    #[arg(long, value_name = "KEY")]
+    method: Option<String>,
+    /// Value of a field for --against and --live: KEY=VALUE, or KEY=@FILE. A secret on the command line is seen by everybody on this machine: set the variable TOLLHOUSE_TEST_<KEY> instead, or name a file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    values: Vec<String>,
+    /// Body for --against and --live instead of the example: @FILE, or the JSON itself.
+    #[arg(long, value_name = "@FILE|JSON")]
+    data: Option<String>,
+    #[command(flatten)]
+    config: FileOption,
+}
 
 /// What a trial works with.
 struct Trial {
@@ -28,109 +54,73 @@ struct Trial {
     ids: RandomIds,
 }
 
-/// Plays every method of a sound file. What is seen goes to standard output, the verdict to standard error.
-pub(super) async fn run(file: &Path) -> anyhow::Result<ExitCode> {
-    let files = [PathBuf::from(file)];
-    let catalogue = match Catalogue::load(&files, true) {
-        Ok((catalogue, mistakes)) if mistakes.is_empty() => Arc::new(ArcSwap::from_pointee(catalogue)),
-        Ok((_, mistakes)) | Err(mistakes) => return super::report(&mistakes),
-    };
-    let stop = CancellationToken::new();
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let simulators = simulators::start(Arc::clone(&catalogue), listen, stop.clone()).await.context("the simulator can not be started")?;
-    let places = Places::new(BTreeMap::new(), Some(simulators.base.clone()));
-    let trial = Trial { caller: Caller::new(outbound()?, places), ids: RandomIds::new() };
-    let text = std::fs::read_to_string(file)?;
-    let provider =
-        connectors::format::parse(&text, &file.display().to_string()).map_err(|_| anyhow::anyhow!("the file has changed meanwhile"))?;
-    let mut failures = Vec::new();
-    for connector in catalogue.load().iter().filter(|connector| connector.provider.id == provider.id) {
-        failures.extend(trial.play(connector).await?);
+/// The definitions of one file.
+struct Subject {
+    /// As the file was named.
+    file: String,
+    catalogue: Catalogue,
+    connectors: Vec<Arc<Connector>>,
+}
+
+/// Tries a sound file. What is seen goes to standard output, the verdict to standard error.
+pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let to_a_server = options.live || options.against.is_some();
+    if !to_a_server && (!options.values.is_empty() || options.data.is_some() || options.config.config.is_some()) {
+        let message = "`--set`, `--data` and `--config` are for `--against URL` and `--live`: the simulator takes any value";
+        return Err(UsageError(message.to_owned()).into());
     }
-    stop.cancel();
-    simulators.ended().await;
+    if let Err(mistakes) = super::read(&options.file)? {
+        return super::report(&mistakes);
+    }
+    let subject = match Subject::read(&options.file) {
+        Ok(subject) => subject.only(options.method.as_deref())?,
+        Err(mistakes) => return super::report(&mistakes),
+    };
+    let failures = if to_a_server { sent::run(&subject, options).await? } else { played::run(&subject).await? };
+    concluded(&subject.file, &failures)
+}
+
+fn concluded(file: &str, failures: &[String]) -> anyhow::Result<ExitCode> {
     if failures.is_empty() {
-        output::words(&format!("{}: passed", file.display()))?;
+        output::words(&format!("{file}: passed"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for failure in &failures {
+    for failure in failures {
         output::words(failure)?;
     }
     Ok(ExitCode::from(FAILED))
 }
 
-/// Nothing is let out: a trial reaches the simulator and nothing else.
-fn outbound() -> anyhow::Result<Outbound> {
-    let options = OutboundOptions {
-        egress: EgressPolicy { allow: Vec::new(), allow_http: false },
-        extra_roots: None,
-        connect_timeout: CONNECT_TIMEOUT,
-        call_timeout: CALL_TIMEOUT,
-        resolution: Resolution::System,
-        backoff: Backoff::Jitter,
-    };
-    Ok(Outbound::new(options)?)
+// === impl Subject ===
+
+impl Subject {
+    fn read(file: &Path) -> Result<Self, Vec<connectors::format::Diagnostic>> {
+        let provider = connectors::catalogue::read(file)?;
+        let (catalogue, mistakes) = Catalogue::load(&[file.to_owned()], true)?;
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let connectors = catalogue.iter().filter(|connector| connector.provider.id == provider.id).cloned().collect();
+        Ok(Self { file: file.display().to_string(), catalogue, connectors })
+    }
+
+    /// The subject with one method only, where one was asked for.
+    fn only(mut self, method: Option<&str>) -> Result<Self, UsageError> {
+        let Some(method) = method else { return Ok(self) };
+        let known: Vec<String> = self.connectors.iter().map(|connector| connector.method().key.clone()).collect();
+        self.connectors.retain(|connector| connector.method().key == method);
+        if self.connectors.is_empty() {
+            return Err(UsageError(format!("--method: `{method}` is no method of the file; its methods are {}", known.join(", "))));
+        }
+        Ok(self)
+    }
 }
 
 // === impl Trial ===
 
 impl Trial {
-    /// What went otherwise than it should, for one method.
-    async fn play(&self, connector: &Arc<Connector>) -> anyhow::Result<Vec<String>> {
-        let id = &connector.definition.id;
-        output::data(&format!("== {id}"))?;
-        let values = match simulated::fields(connector) {
-            Ok(values) => values,
-            Err(problems) => return Ok(vec![format!("{id}: no values were found for its fields: {}", problems.join("; "))]),
-        };
-        let (Some(call), Some(example)) = (&connector.provider.session, example(connector)) else {
-            output::data("creates no sessions")?;
-            return Ok(Vec::new());
-        };
-        let mut failures = self.example(connector, call, &values, &example).await?;
-        let refused: Vec<(String, String)> = values.iter().map(|(key, value)| (key.clone(), spoiled(connector, key, value))).collect();
-        if refused != values {
-            let session = self.session(connector, &refused, &example).await;
-            if session.code != Some(SessionCode::InvalidServiceCredentials) {
-                failures.push(format!("{id}: refused credentials end as {}, and should as INVALID_SERVICE_CREDENTIALS", ending(&session)));
-            }
-        }
-        let declined = declined(&example)?;
-        let session = self.session(connector, &values, &declined).await;
-        if session.status != SessionStatus::Failed {
-            failures.push(format!("{id}: a refusal by the payment service ends as {}", ending(&session)));
-        }
-        if connector.can_verify() {
-            let verification = self.caller.verify(&self.access(connector, &values), &self.attempt()).await;
-            if verification != Verification::Accepted {
-                failures.push(format!("{id}: good credentials are not verified: {verification:?}"));
-            }
-        }
-        Ok(failures)
-    }
-
-    /// The example of the file must succeed; request and answer are shown.
-    async fn example(
-        &self,
-        connector: &Arc<Connector>,
-        call: &Call,
-        values: &[(String, String)],
-        example: &JsonObject,
-    ) -> anyhow::Result<Vec<String>> {
-        let id = &connector.definition.id;
-        let masked = rendered::masked(connector, values);
-        let token = connector.provider.token.as_ref().map(|token| (&token.call, None));
-        let steps = std::iter::once(call).chain(&connector.provider.second).map(|call| (call, Some(example)));
-        for (call, body) in token.into_iter().chain(steps) {
-            match rendered::text(connector, call, &masked, &self.attempt(), body) {
-                Ok(text) => output::data(&format!("\n{text}\n"))?,
-                Err(error) => return Ok(vec![format!("{id}: no request can be made: {error}")]),
-            }
-        }
-        let session = self.session(connector, values, example).await;
-        output::data(&format!("-> {}", ending(&session)))?;
-        let failed = session.status != SessionStatus::Succeeded;
-        Ok(failed.then(|| format!("{id}: the example ends as {}", ending(&session))).into_iter().collect())
+    fn new(outbound: Outbound, places: Places) -> Self {
+        Self { caller: Caller::new(outbound, places), ids: RandomIds::new() }
     }
 
     async fn session(&self, connector: &Arc<Connector>, values: &[(String, String)], body: &JsonObject) -> Session {
@@ -154,23 +144,17 @@ impl Trial {
     }
 }
 
+/// The requests of a session as text, in their order, secrets masked. What the second step takes of the first answer is named.
+fn requests(scene: &Scene<'_>, call: &Call, body: &JsonObject) -> Result<Vec<String>, connectors::render::RenderError> {
+    let provider = &scene.connector.provider;
+    let token = provider.token.as_ref().filter(|_| scene.uses_token(call)).map(|token| (&token.call, None));
+    let steps = std::iter::once(call).chain(&provider.second).map(|call| (call, Some(body)));
+    token.into_iter().chain(steps).map(|(call, body)| rendered::text(scene, call, body)).collect()
+}
+
 fn example(connector: &Connector) -> Option<JsonObject> {
     let text = connector.provider.simulator.as_ref()?.example_of(&connector.method().key)?;
     JsonObject::parse(bytes::Bytes::copy_from_slice(text.trim().as_bytes())).ok()
-}
-
-/// The simulator refuses credentials that begin so. Only secrets are spoiled: other values pick hosts and paths. Keys in PEM are not sent to anybody, so nobody could refuse them.
-fn spoiled(connector: &Connector, key: &str, value: &str) -> String {
-    let is_secret = connector.provider.fields.iter().any(|field| field.secret && field.text != TextForm::Pem && field.key == key);
-    if is_secret { format!("invalid{value}") } else { value.to_owned() }
-}
-
-/// The example with the word that makes every simulator decline.
-fn declined(example: &JsonObject) -> anyhow::Result<JsonObject> {
-    let text = example.as_str().trim_end().strip_suffix('}').context("the example is no object")?;
-    let comma = if text.trim_end().ends_with('{') { "" } else { "," };
-    let text = format!("{text}{comma}\"tollhouse_test\":\"simulate:decline\"}}");
-    JsonObject::parse(bytes::Bytes::from(text)).map_err(|error| anyhow::anyhow!("the example: {error}"))
 }
 
 fn ending(session: &Session) -> String {

@@ -141,13 +141,11 @@ impl Draft<'_> {
             None => page.with_comment("success = [200, 201]", "CHECK: the status that the service documents"),
         }
         for (name, value) in &self.proof.headers {
-            page.with_comment(&format!("headers.{} = {}", bare(name), quoted(value)), "as in the command");
+            let comment = if value.contains("{{") { "another one for each session" } else { "as in the command" };
+            page.with_comment(&format!("headers.{} = {}", bare(name), quoted(value)), comment);
         }
-        if let Some(header) = &self.proof.idempotency {
-            page.with_comment(
-                &format!("idempotency = {{ header = {}, hours = 24 }}", quoted(header)),
-                "CHECK: for how many hours the service remembers it",
-            );
+        if let Some(place) = &self.proof.idempotency {
+            page.with_comment(&format!("idempotency = {{ {place}, hours = 24 }}"), "CHECK: for how many hours the service remembers it");
         }
         page.with_comment("error_code = \"answer /error/code\"", "CHECK: where the service says why it refuses");
         let private = self.answer.map(|answer| played::private(&answer.body)).unwrap_or_default();

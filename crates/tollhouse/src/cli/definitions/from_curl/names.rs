@@ -150,19 +150,20 @@ pub(super) fn is_idempotency(name: &str) -> bool {
     name.contains("idempot") || (name.ends_with("requestid") && name != "requestid" && name != "xrequestid" && name != "clientrequestid")
 }
 
+/// The same for a member of the body, where services name the key of a request with plainer words.
+pub(super) fn is_idempotency_member(name: &str) -> bool {
+    let name = plain(name);
+    name.contains("idempot") || name == "requestid"
+}
+
+/// Whether a header of this name is for finding a request in logs.
+pub(super) fn is_request_id(name: &str) -> bool {
+    ["requestid", "xrequestid", "clientrequestid", "correlationid", "xcorrelationid"].contains(&plain(name).as_str())
+}
+
 /// Whether a header of this name differs from request to request without meaning anything to the call.
 pub(super) fn is_of_the_moment(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
-        "requestid",
-        "xrequestid",
-        "clientrequestid",
-        "correlationid",
-        "xcorrelationid",
-        "traceparent",
-        "tracestate",
-        "xtraceid",
-        "baggage",
-    ];
+    const NAMES: [&str; 4] = ["traceparent", "tracestate", "xtraceid", "baggage"];
     const TIMES: [&str; 4] = ["date", "timestamp", "nonce", "time"];
     NAMES.contains(&plain(name).as_str()) || words(name).last().is_some_and(|last| TIMES.contains(&last.as_str()))
 }
@@ -269,7 +270,9 @@ mod tests {
         );
         check(is_private, &["client_secret", "sessionData", "token", "paymentToken"], &["token_type", "id", "tokenExpiry"]);
         check(is_idempotency, &["Idempotency-Key", "X-Idempotence-Key", "Acme-Request-Id"], &["X-Request-Id", "Request-Id", "Id"]);
-        check(is_of_the_moment, &["X-Request-Id", "Date", "X-Timestamp"], &["Acme-Version", "Idempotency-Key"]);
+        check(is_idempotency_member, &["idempotency_key", "request_id"], &["id", "order_request_id"]);
+        check(is_request_id, &["X-Request-Id", "Correlation-Id"], &["Acme-Request-Id"]);
+        check(is_of_the_moment, &["Traceparent", "Date", "X-Timestamp"], &["Acme-Version", "X-Request-Id"]);
         check(is_of_the_transport, &["Host", "user-agent", "Sec-Fetch-Mode"], &["Accept", "X-Api-Key"]);
         check(is_placeholder, &["$KEY", "<key>", "{{key}}", "YOUR_KEY", "xxxx"], &["sk_test_1", "2026-10-28", "EUR"]);
         check(

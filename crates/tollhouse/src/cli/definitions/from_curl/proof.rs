@@ -7,8 +7,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 
 use super::command::{Curl, Header};
 use super::names::{
-    is_idempotency, is_merchant, is_of_the_moment, is_of_the_transport, is_placeholder, is_secret_header, is_secret_member, is_signature,
-    key_of, label_of, looks_like_a_key, placeholder_key, plain,
+    is_idempotency, is_idempotency_member, is_merchant, is_of_the_moment, is_of_the_transport, is_placeholder, is_request_id,
+    is_secret_header, is_secret_member, is_signature, key_of, label_of, looks_like_a_key, placeholder_key, plain,
 };
 use super::tree::Tree;
 
@@ -50,7 +50,7 @@ pub(super) struct Proof {
     pub(super) set: Vec<(Pointer, String)>,
     /// What stood there, as far as it is no secret: an answer may repeat it.
     pub(super) taken: Vec<(Pointer, Tree)>,
-    /// The header by which the service recognises a repeated request.
+    /// Where the service recognises a repeated request, as the format writes it: `header = "…"` or `body = "…"`.
     pub(super) idempotency: Option<String>,
     /// What was left out and why, for the comments of the file.
     pub(super) left_out: Vec<String>,
@@ -92,7 +92,11 @@ impl Proof {
             let is_who =
                 is_merchant(name) && ["merchant", "entity", "shop", "site", "terminal"].iter().any(|who| plain(name).starts_with(who));
             let is_who = is_who || (plain(parent) == "merchant" && ["id", "code", "number", "account"].contains(&plain(name).as_str()));
-            if is_secret_member(name) {
+            if tokens.len() == 1 && is_idempotency_member(name) {
+                self.idempotency.get_or_insert_with(|| format!("body = \"{pointer}\""));
+                // The server makes one where the caller has none.
+                taken.push((pointer, String::new(), false));
+            } else if is_secret_member(name) {
                 taken.push((pointer, text, true));
             } else if is_who {
                 taken.push((pointer, text, false));
@@ -154,7 +158,9 @@ impl Proof {
         } else if is_of_the_transport(name) {
             // The server has its own.
         } else if is_idempotency(name) && self.idempotency.is_none() {
-            self.idempotency = Some(name.clone());
+            self.idempotency = Some(format!("header = \"{name}\""));
+        } else if is_request_id(name) {
+            self.headers.push((name.clone(), "{{ attempt.id }}".to_owned()));
         } else if is_of_the_moment(name) {
             self.left_out.push(format!("the header `{name}` differs from request to request"));
         } else if is_signature(name) {
@@ -293,9 +299,12 @@ mod tests {
         assert_eq!(proof.authorization, Authorization::None);
         assert_eq!(proof.auth_headers, [("Authorization".to_owned(), "Token {{ field.api_key }}".to_owned())]);
         let headers: Vec<(&str, &str)> = proof.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(headers, [("Acme-Version", "2026-10-28"), ("Content-Type", "application/vnd.acme+json")]);
-        assert_eq!(proof.idempotency.as_deref(), Some("Idempotency-Key"));
-        assert_eq!(proof.left_out.len(), 2, "{:?}", proof.left_out);
+        assert_eq!(
+            headers,
+            [("X-Request-Id", "{{ attempt.id }}"), ("Acme-Version", "2026-10-28"), ("Content-Type", "application/vnd.acme+json")]
+        );
+        assert_eq!(proof.idempotency.as_deref(), Some("header = \"Idempotency-Key\""));
+        assert_eq!(proof.left_out.len(), 1, "{:?}", proof.left_out);
         assert!(proof.is_in("x t-1234567 x") && proof.is_in("abcdefgh") && !proof.is_in("t-123"));
     }
 
@@ -314,7 +323,7 @@ mod tests {
     #[test]
     fn the_body_gives_away_no_credential() {
         let mut body = Tree::object(
-            r#"{"merchantAccount":"ShopECOM","apiKey":"K-1234567","merchant":{"id":"M1","name":"Shop"},"amount":1,"items":[{"merchantId":"M2"}],"checksum":"c0ffee","token":"buyer"}"#,
+            r#"{"merchantAccount":"ShopECOM","apiKey":"K-1234567","merchant":{"id":"M1","name":"Shop"},"amount":1,"items":[{"merchantId":"M2"}],"checksum":"c0ffee","token":"buyer","request_id":"1"}"#,
         )
         .unwrap();
         let mut proof = Proof::default();
@@ -326,6 +335,7 @@ mod tests {
             ["/merchantAccount {{ field.merchant_account }}", "/apiKey {{ field.api_key }}", "/merchant/id {{ field.merchant_id }}"]
         );
         assert_eq!(fields(&proof), "merchant_account api_key! merchant_id");
+        assert_eq!(proof.idempotency.as_deref(), Some("body = \"/request_id\""));
         assert!(proof.is_in("K-1234567") && proof.left_out.len() == 1);
     }
 }

@@ -98,6 +98,7 @@ fn every_command_makes_a_sound_file() {
         "curl https://api.acme.example/x -H 'Authorization: Basic <credentials>' --json '{\"a\":\"\\u0027\\u0027\\u0027\",\"b\":{\"0\":1}}'",
         "curl https://api.acme.example/x -H 'X.Odd!Header: \"quoted\"' --json '{\"Ä\":[{\"amount\":1},{\"amount\":2}],\"a/b~c\":1}'",
         "curl https://api.acme.example/x?expand=all -H 'Authorization: Signature keyId=\"1\",signature=\"2\"' --json '{\"method\":\"ideal\"}'",
+        "curl https://api.acme.example/x -H 'X-Request-Id: 1' --json '{\"idempotency_key\":\"k\",\"amount\":1}'",
         "curl https://api.acme.example/x --json '{\"merchant\":{\"id\":\"M1\"},\"apiKey\":\"K-1234567\",\"currency\":\"EUR\",\"amount\":\"10\"}'",
     ] {
         let first = made(command, None);
