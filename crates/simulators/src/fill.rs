@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use connectors::model::{Name, Part, SimValue, Template};
+use connectors::outbound::ANSWER_BYTES_MAX;
 use domain::json::Pointer;
 use serde_json::Value;
 use uuid::Builder;
@@ -39,8 +40,17 @@ impl Maker {
     }
 
     /// Fills a template. A member of the request that is not there is `null`; credentials are never part of an answer.
+    ///
+    /// Ends behind the first part that makes the answer longer than anybody reads: a file that repeats a long member a thousand times would fill the memory.
     pub fn fill(&self, template: &Template, scene: Scene<'_>) -> String {
-        template.0.iter().map(|part| self.part(part, scene)).collect()
+        let mut filled = String::new();
+        for part in &template.0 {
+            filled.push_str(&self.part(part, scene));
+            if filled.len() > ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        filled
     }
 
     /// A bearer token.
@@ -73,7 +83,9 @@ impl Maker {
 }
 
 fn pick(alphabet: &[u8], length: usize) -> String {
-    (0..length).filter_map(|_| alphabet.get(usize::from(random::<1>()[0]) % alphabet.len())).map(|b| char::from(*b)).collect()
+    let mut bytes = vec![0; length];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system has randomness");
+    bytes.into_iter().filter_map(|byte| alphabet.get(usize::from(byte) % alphabet.len())).map(|b| char::from(*b)).collect()
 }
 
 fn random<const N: usize>() -> [u8; N] {

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 
-use domain::json::Pointer;
+use domain::json::{DEPTH_MAX, Pointer};
 use toml::de::{DeTable, DeValue};
 
-use super::report::{Report, offset_in_string};
+use super::report::Report;
 
 /// One value of the file, with where it stands and what it is called.
 #[derive(Clone)]
@@ -86,8 +86,7 @@ impl<'a> Node<'a> {
 
     /// The offset in the file of a byte of the string.
     pub(super) fn offset(&self, decoded: usize) -> usize {
-        let raw = self.report.slice(self.span.clone());
-        self.span.start + offset_in_string(raw, &(0..raw.len()), decoded)
+        self.report.offset_in_string(&self.span, decoded)
     }
 
     /// The string, whatever it holds.
@@ -280,6 +279,10 @@ pub(super) fn pointer(report: &Report<'_>, at: usize, text: &str) -> Option<Poin
             "`{name}` is no JSON pointer to a member; it must look like `/amount/value`, with `~1` for `/` and `~0` for `~` in names"
         );
         report.add(at, message);
+    }
+    if parsed.as_ref().is_some_and(|pointer| pointer.tokens().len() > DEPTH_MAX) {
+        report.add(at, format!("this pointer is deeper than any body: at most {DEPTH_MAX} names"));
+        return None;
     }
     parsed
 }

@@ -1,6 +1,6 @@
 //! Where a mistake stands: offsets in the file become lines and columns, also those inside of strings.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use super::Diagnostic;
@@ -14,6 +14,18 @@ pub(super) struct Report<'a> {
     file: &'a str,
     text: &'a str,
     found: RefCell<Vec<Found>>,
+    reached: Cell<Reached>,
+}
+
+/// How far a string with escapes has been read.
+#[derive(Clone, Copy, Default)]
+struct Reached {
+    /// Where it begins in the file.
+    string: usize,
+    /// Bytes of its inside as written.
+    raw: usize,
+    /// What they stand for.
+    decoded: usize,
 }
 
 struct Found {
@@ -26,12 +38,29 @@ struct Found {
 
 impl<'a> Report<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, found: RefCell::new(Vec::new()) }
+        Self { file, text, found: RefCell::new(Vec::new()), reached: Cell::default() }
     }
 
     /// The file's text between two offsets.
     pub(super) fn slice(&self, span: Range<usize>) -> &'a str {
         self.text.get(span).unwrap_or_default()
+    }
+
+    /// The offset in the file of the byte `decoded` of a string whose quoted form stands at `span`.
+    pub(super) fn offset_in_string(&self, span: &Range<usize>, decoded: usize) -> usize {
+        let raw = self.slice(span.clone());
+        let (before, escapes) = inside(raw);
+        let skipped = if escapes {
+            // A string is asked for each of its thousand names, one behind the other, so it is not read from its beginning each time.
+            let known = self.reached.get();
+            let from = if known.string == span.start && known.decoded <= decoded { (known.raw, known.decoded) } else { (0, 0) };
+            let (raw, done) = raw_length(raw.get(before..).unwrap_or_default(), decoded, from);
+            self.reached.set(Reached { string: span.start, raw, decoded: done });
+            raw
+        } else {
+            decoded
+        };
+        (span.start + before + skipped).min(span.end)
     }
 
     /// Notes a mistake at an offset.
@@ -79,9 +108,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The offset in the file of the byte `decoded` of a string whose quoted form stands at `span`.
-pub(super) fn offset_in_string(text: &str, span: &Range<usize>, decoded: usize) -> usize {
-    let raw = text.get(span.clone()).unwrap_or_default();
+/// The inside of a string as it is written: how many bytes stand before it, and whether it may hold escapes.
+fn inside(raw: &str) -> (usize, bool) {
     let (quotes, escapes) = match raw.as_bytes() {
         [b'\'', b'\'', b'\'', ..] => (3, false),
         [b'"', b'"', b'"', ..] => (3, true),
@@ -92,14 +120,11 @@ pub(super) fn offset_in_string(text: &str, span: &Range<usize>, decoded: usize) 
     // A line break right behind three quotes is not part of the string.
     let rest = raw.get(quotes..).unwrap_or_default();
     let trimmed = if quotes == 3 { rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest) } else { rest };
-    let start = span.start + raw.len() - trimmed.len();
-    let skipped = if escapes { raw_length(trimmed, decoded) } else { decoded };
-    (start + skipped).min(span.end)
+    (raw.len() - trimmed.len(), escapes)
 }
 
-/// How many bytes of a basic string's inside stand for its first `decoded` bytes.
-fn raw_length(inside: &str, decoded: usize) -> usize {
-    let (mut raw, mut done) = (0, 0);
+/// How many bytes of a basic string's inside stand for its first `decoded` bytes, from a place that is known; then that number itself, more than asked for where an escape stands for several bytes.
+fn raw_length(inside: &str, decoded: usize, (mut raw, mut done): (usize, usize)) -> (usize, usize) {
     while done < decoded {
         let rest = inside.get(raw..).unwrap_or_default();
         let mut chars = rest.chars();
@@ -121,13 +146,14 @@ fn raw_length(inside: &str, decoded: usize) -> usize {
                     raw += 1 + kind.len_utf8() + digits;
                 }
             }
-            (Some(plain), _) => {
-                done += plain.len_utf8();
-                raw += plain.len_utf8();
+            (Some(_), _) => {
+                let plain = rest.find('\\').unwrap_or(rest.len()).min(decoded - done);
+                done += plain;
+                raw += plain;
             }
         }
     }
-    raw
+    (raw, done)
 }
 
 #[cfg(test)]
@@ -138,8 +164,13 @@ mod tests {
     fn offsets_inside_of_strings_are_those_of_the_file() {
         let check = |raw: &str, decoded: usize, expected: &str| {
             let text = format!("key = {raw}");
-            let at = offset_in_string(&text, &(6..text.len()), decoded);
-            assert!(text[at..].starts_with(expected), "{raw} at {decoded}: {:?}", &text[at..]);
+            let report = Report::new("x", &text);
+            // From the beginning, from what is known, and from too far.
+            for first in [decoded, 0, 1, 3] {
+                report.offset_in_string(&(6..text.len()), first);
+                let at = report.offset_in_string(&(6..text.len()), decoded);
+                assert!(text[at..].starts_with(expected), "{raw} at {decoded} after {first}: {:?}", &text[at..]);
+            }
         };
         check("'abc'", 1, "bc'");
         check("'''abc'''", 2, "c'''");

@@ -1,7 +1,5 @@
 //! Files with mistakes and what is said about them; the shipped files have none.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 use crate::model::{Choice, Required};
 
@@ -382,7 +380,7 @@ fn broken_toml_is_said_where_it_breaks() {
 }
 
 #[test]
-fn bombs_end_quickly_and_with_few_words() {
+fn bombs_end_with_few_words() {
     let long = "x".repeat(10 << 20);
     let keys = |count: usize, line: &str| (0..count).map(|n| line.replace('#', &n.to_string())).collect::<String>();
     let bombs = [
@@ -403,10 +401,8 @@ fn bombs_end_quickly_and_with_few_words() {
     ];
     assert!(bombs.iter().skip(1).all(|bomb| bomb.len() <= FILE_BYTES_MAX), "the others get past the first check");
     for bomb in &bombs {
-        let begun = Instant::now();
+        // What they cost is measured in `crates/simulators/tests/bombs.rs`.
         let said = said(bomb);
-        // A test build is many times slower than what is shipped; the limit there is 50 ms.
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {:.60}", begun.elapsed(), bomb);
         assert!(said.len() <= 101, "{}", said.len());
         let worked = bomb.starts_with(GOOD.get(..20).unwrap()) && bomb.matches("sim.uuid").count() == 2_000;
         assert_eq!(said.is_empty(), worked, "{:.60}", bomb);

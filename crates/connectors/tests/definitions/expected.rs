@@ -169,7 +169,8 @@ fn is_spelled(text: &str, value: &Value) -> bool {
         Value::Null => text.is_empty(),
         Value::Number(number) => text.parse::<f64>().ok() == number.as_f64(),
         Value::String(expected) => expected == ANY || expected == text,
-        other => other.to_string() == text,
+        Value::Bool(flag) => text == if *flag { "true" } else { "false" },
+        Value::Object(_) | Value::Array(_) => false,
     }
 }
 

@@ -222,7 +222,7 @@ fn is_declared(call: &Call, answer: &Answer) -> bool {
             }
             AnswerShape::Build(_) => {
                 let is_json = JsonText::parse(bytes.clone()).is_ok();
-                (bytes.is_empty() || is_json) && answer.headers.len() > 1 || is_json
+                is_json || bytes.is_empty() && answer.headers.len() > 1
             }
             AnswerShape::Whole if bytes.is_empty() => call.success.equals.is_empty(),
             AnswerShape::Whole => match value {
