@@ -16,8 +16,9 @@ use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
 use crate::facts::{self, Sources};
 use crate::mask::Mask;
 use crate::model::{Call, Provider, Template, TokenCall, Verify};
-use crate::outbound::{CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route};
-use crate::render::{Base, Filled, RenderError, render, signed_by};
+use crate::outbound::{Answer, CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route};
+use crate::render::{Base, Filled, RenderError, check_answer, render, signed_by, unsignable};
+use crate::scheme::AnswerError;
 use crate::template_fill::{First, Values};
 use crate::tokens::{Got, TokenFailure, TokenKey, Tokens};
 
@@ -86,6 +87,8 @@ struct Trip<'a> {
 /// How a trip ended.
 enum End {
     Called(Exchange, Option<Arc<Secret>>),
+    /// The answer is not one that the service has given to this request.
+    NotBelieved(Delivered, u16, AnswerError),
     NoToken(TokenFailure),
     NotRendered(RenderError),
 }
@@ -118,15 +121,17 @@ impl Caller {
         for call in connector.provider.session.iter().chain(&connector.provider.second) {
             let signed = signed_by(connector, call, &access.credentials).stand_in();
             let values = Values { signed: Some(&signed), ..known };
-            match body::write(&Edits::of(call, signed.members()), Some(body), &values) {
-                // Both steps may find the same.
-                Err(BodyError::Problems(problems)) => problems.into_iter().for_each(|problem| {
-                    if !found.contains(&problem) {
-                        found.push(problem);
-                    }
-                }),
+            let problems = match body::write(&Edits::of(call, signed.members()), Some(body), &values) {
+                Err(BodyError::Problems(problems)) => problems,
+                Ok(Some(written)) => unsignable(connector, call, &written.bytes).into_iter().collect(),
                 // Not the caller's fault: the session says so.
-                Ok(_) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => {}
+                Ok(None) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => Vec::new(),
+            };
+            for problem in problems {
+                // Both steps may find the same.
+                if !found.contains(&problem) {
+                    found.push(problem);
+                }
             }
         }
         if found.is_empty() { Ok(()) } else { Err(found) }
@@ -190,7 +195,7 @@ impl Caller {
                 let mut trip = self.trip(access, call, attempt, None);
                 match self.run(&mut trip, TokenSource::Fresh).await {
                     End::Called(Exchange { result: Ok(answer), .. }, _) => classify::verified(call, &answer),
-                    End::Called(..) => Verification::NoAnswer,
+                    End::Called(..) | End::NotBelieved(..) => Verification::NoAnswer,
                     End::NoToken(failure) => verified_by_token(&failure),
                     End::NotRendered(error) => not_sent(&error),
                 }
@@ -295,6 +300,13 @@ impl Caller {
         if !matches!(exchange.result, Err(CallFailure::Refused(_) | CallFailure::TooManyInFlight)) {
             trip.spend(exchange.elapsed);
         }
+        // What is played in this server has signed nothing.
+        if let Ok(answer) = exchange.result.as_ref()
+            && base.route != Route::Simulator
+            && let Err(error) = trip.check(&request, answer, token.as_deref())
+        {
+            return End::NotBelieved(exchange.delivered, answer.status, error);
+        }
         End::Called(exchange, token)
     }
 
@@ -331,11 +343,18 @@ enum TokenSource {
 
 impl Trip<'_> {
     fn render(&self, base: &Base, token: Option<&Secret>) -> Result<OutgoingRequest, RenderError> {
-        let Self { access, attempt, first, body, .. } = *self;
-        let filled = Filled { credentials: &access.credentials, token, first, attempt, now: self.now(), body };
-        let mut request = render(&self.access.connector, self.call, &filled, base)?;
+        let mut request = render(&self.access.connector, self.call, &self.filled(token), base)?;
         request.identity.clone_from(&self.identity);
         Ok(request)
+    }
+
+    fn check(&self, request: &OutgoingRequest, answer: &Answer, token: Option<&Secret>) -> Result<(), AnswerError> {
+        check_answer(&self.access.connector, self.call, &self.filled(token), request, answer)
+    }
+
+    fn filled<'f>(&'f self, token: Option<&'f Secret>) -> Filled<'f> {
+        let Self { access, attempt, first, body, .. } = *self;
+        Filled { credentials: &access.credentials, token, first, attempt, now: self.now(), body }
     }
 
     /// The attempt's moment and what has passed since, so that what is signed after waiting for a token is not signed with a moment gone by.
@@ -359,7 +378,7 @@ impl End {
                 Content::Json(text) => Some(text),
                 Content::Empty | Content::Unusable => None,
             },
-            Self::Called(..) | Self::NoToken(_) | Self::NotRendered(_) => None,
+            Self::Called(..) | Self::NotBelieved(..) | Self::NoToken(_) | Self::NotRendered(_) => None,
         }
     }
 
@@ -369,7 +388,7 @@ impl End {
             Self::Called(Exchange { delivered, .. }, _) | Self::NoToken(TokenFailure { delivered, .. }) if *delivered == Delivered::No => {
                 *delivered = Delivered::Yes;
             }
-            Self::Called(..) | Self::NoToken(_) | Self::NotRendered(_) => {}
+            Self::Called(..) | Self::NotBelieved(..) | Self::NoToken(_) | Self::NotRendered(_) => {}
         }
         self
     }
@@ -413,6 +432,11 @@ fn concluded(access: &Access, call: &Call, body: &JsonObject, end: End) -> Sessi
         End::Called(Exchange { delivered, result: Err(failure), .. }, _) => {
             log_failure(access, &failure);
             failed(code_of(&failure), None, delivered, asked())
+        }
+        End::NotBelieved(delivered, status_code, error) => {
+            let definition = access.connector.definition.id.as_str();
+            tracing::warn!(payment_service.id = %access.service, connector = definition, %error, "an answer is not believed");
+            failed(SessionCode::InvalidServiceResponse, Some(status_code), delivered, asked())
         }
         End::NoToken(failure) => failed(failure.code, failure.status_code, failure.delivered, asked()),
         End::NotRendered(error) => {
@@ -466,9 +490,12 @@ fn verified_by_token(failure: &TokenFailure) -> Verification {
 /// Values that can not be sent are wrong values; everything else is not theirs to answer for.
 fn not_sent(error: &RenderError) -> Verification {
     match error {
-        RenderError::Value(_) | RenderError::Absent(_) | RenderError::Sign(_) | RenderError::Identity(_) | RenderError::Suffix => {
-            Verification::Refused
-        }
+        RenderError::Value(_)
+        | RenderError::Absent(_)
+        | RenderError::Sign(_)
+        | RenderError::Scheme(_)
+        | RenderError::Identity(_)
+        | RenderError::Suffix => Verification::Refused,
         RenderError::Body(_)
         | RenderError::Definition(_)
         | RenderError::NoSimulator

@@ -15,6 +15,7 @@ mod provider;
 mod reader;
 mod report;
 mod sign;
+mod sign_scheme;
 mod simulator;
 mod success;
 mod template;

@@ -583,6 +583,16 @@ impl Provider {
         call.auth.as_ref().unwrap_or(&self.auth)
     }
 
+    /// Every `sign` of the file.
+    pub fn signs(&self) -> impl Iterator<Item = &Sign> {
+        let verify = self.verify.as_ref().and_then(|verify| match verify {
+            Verify::Call(call) => Some(call.as_ref()),
+            Verify::Token => None,
+        });
+        let calls = [self.session.as_ref(), self.second.as_ref(), verify, self.token.as_ref().map(|token| &token.call)];
+        self.sign.iter().chain(calls.into_iter().flatten().filter_map(|call| call.sign.as_ref()))
+    }
+
     /// How a call is signed, if any of its templates names a line or a scheme signs everything.
     pub fn sign_of<'a>(&'a self, call: &'a Call) -> Option<&'a Sign> {
         let sign = call.sign.as_ref().or(self.sign.as_ref())?;

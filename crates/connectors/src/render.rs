@@ -14,8 +14,9 @@ use crate::body::{BodyError, Edits, Written};
 use crate::caller::Attempt;
 use crate::catalogue::Connector;
 use crate::credentials::{Credentials, Mode};
-use crate::model::{Auth, Call, Idempotency, IdempotencyPlace, Template};
-use crate::outbound::{AGENT, IdentityError, OutgoingRequest, Route};
+use crate::model::{Auth, Call, Idempotency, IdempotencyPlace, Sign, Template};
+use crate::outbound::{AGENT, Answer, IdentityError, OutgoingRequest, Route};
+use crate::scheme::{self, AnswerError, Scheme, SchemeError, Signing};
 use crate::sign::{Sent, SignError, SignShown, Signed};
 use crate::template_fill::{FillError, First, Slot, Values, fill};
 
@@ -73,6 +74,9 @@ pub enum RenderError {
     /// A line of `[sign]` can not be made.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The recipe that signs the call can not sign it.
+    #[error(transparent)]
+    Scheme(#[from] SchemeError),
     /// The definition's own text is at fault.
     #[error("the definition does not make a request: {0}")]
     Definition(&'static str),
@@ -151,6 +155,7 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
     let (method, url) = address(connector, call, &values, base)?;
     let mut signed = signed_by(connector, call, filled.credentials);
     let written = write(call, filled, &url, &values, &mut signed)?;
+    let unsigned = values;
     let values = Values { signed: Some(&signed), ..values };
 
     let mut headers = HeaderMap::new();
@@ -170,7 +175,53 @@ pub fn render(connector: &Connector, call: &Call, filled: &Filled<'_>, base: &Ba
         return Err(RenderError::Value(FillError::TooLong));
     }
     let body = written.map_or_else(Bytes::new, |Written { bytes, .. }| bytes);
-    Ok(OutgoingRequest { method, url, headers, body, identity: None })
+    let mut request = OutgoingRequest { method, url, headers, body, identity: None };
+    if let Some((scheme, signing)) = signing_of(connector, call, &unsigned, filled.now)? {
+        if let Some(problem) = unsignable(connector, call, &request.body) {
+            return Err(RenderError::Body(vec![problem]));
+        }
+        scheme.sign(&mut request, &signing)?;
+    }
+    Ok(request)
+}
+
+/// Whether the answer to a request is one that its payment service has given to it, as far as the recipe that signed it can say. `filled` is what the request was made of.
+pub fn check_answer(
+    connector: &Connector,
+    call: &Call,
+    filled: &Filled<'_>,
+    request: &OutgoingRequest,
+    answer: &Answer,
+) -> Result<(), AnswerError> {
+    match signing_of(connector, call, &values(connector, filled), filled.now) {
+        Ok(Some((scheme, signing))) => scheme.check(request, answer, &signing),
+        // The request was signed with the same values.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// What is wrong with a finished body so that the recipe that signs the call can not sign it.
+pub(crate) fn unsignable(connector: &Connector, call: &Call, body: &[u8]) -> Option<Problem> {
+    let Sign::Scheme { name, .. } = connector.provider.sign_of(call)? else { return None };
+    scheme::find(name)?.refusal(body).map(|refusal| Problem::body("", "value_error", refusal))
+}
+
+/// The recipe that signs a call, with its values; `None` where none does.
+fn signing_of<'a>(
+    connector: &'a Connector,
+    call: &'a Call,
+    values: &Values<'_>,
+    now: Timestamp,
+) -> Result<Option<(&'static dyn Scheme, Signing<'a>)>, RenderError> {
+    let Some(Sign::Scheme { name, parameters }) = connector.provider.sign_of(call) else { return Ok(None) };
+    let scheme = scheme::find(name).ok_or(RenderError::Definition("it is signed by a scheme that is not known"))?;
+    let mut filled = Vec::new();
+    for (parameter, template) in parameters {
+        if let Some(value) = fill(template, Slot::Json, values)? {
+            filled.push((parameter.as_str(), value));
+        }
+    }
+    Ok(Some((scheme, Signing::new(filled, now))))
 }
 
 /// The lines of `[sign]` that the request of a call uses, as far as they may be shown: each line with its name, in the order of the file. Empty where the call is not signed by lines.

@@ -136,6 +136,12 @@ impl<'a> Signing<'a> {
     fn required(&self, name: &'static str) -> Result<&str, SchemeError> {
         self.optional(name).ok_or(SchemeError::Absent(name))
     }
+
+    /// A value that becomes part of a header.
+    fn header(&self, name: &'static str) -> Result<&str, SchemeError> {
+        let value = self.required(name)?;
+        if value.chars().any(char::is_control) { Err(SchemeError::Header(name)) } else { Ok(value) }
+    }
 }
 
 impl fmt::Debug for Signing<'_> {

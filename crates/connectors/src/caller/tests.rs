@@ -17,6 +17,7 @@ use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution
 
 mod identity;
 mod second;
+mod signed;
 
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(1_700_000_000_000_000) };
 const STORED: &[(&str, &str)] = &[("id", "client"), ("secret", "a-stored-secret"), ("account", "ShopECOM")];

@@ -1,8 +1,9 @@
 //! What is said about certificates and keys when they are stored.
 
 use super::FieldProblem;
-use crate::model::{Field, Provider, Template, TextForm};
+use crate::model::{Field, Provider, Sign, Template, TextForm};
 use crate::pem::{self, PemError};
+use crate::scheme::{self, Kind};
 
 type Wrong = (&'static str, String);
 
@@ -24,10 +25,29 @@ pub(super) fn wrong(provider: &Provider, field: &Field, value: &str) -> Option<W
         pem::private_key(value).map(drop)
     } else if is(tls.and_then(|tls| tls.roots.as_ref())) {
         pem::roots(value).map(drop)
+    } else if let Some(kind) = signs_with(provider, key) {
+        match kind {
+            Kind::PrivateKey => pem::rsa_private_key(value).map(drop),
+            Kind::PublicKey => pem::rsa_public_key(value).map(drop),
+            Kind::Text => Ok(()),
+        }
     } else {
         pem::check(value)
     };
     checked.err().map(|error| ("value_error", format!("`{key}` {error}")))
+}
+
+/// What a recipe of signing wants a field to be.
+fn signs_with(provider: &Provider, key: &str) -> Option<Kind> {
+    let schemes = provider.signs().filter_map(|sign| match sign {
+        Sign::Scheme { name, parameters } => Some((scheme::find(name)?, parameters)),
+        Sign::Lines(_) => None,
+    });
+    let mut wanted = schemes.flat_map(|(scheme, parameters)| {
+        let is_this = |name: &str| parameters.get(name).and_then(Template::only_field) == Some(key);
+        scheme.parameters().iter().filter(move |parameter| is_this(parameter.name)).map(|parameter| parameter.kind)
+    });
+    wanted.next()
 }
 
 /// Whether certificate and key go together. Each alone must be right before that can be asked.

@@ -11,8 +11,8 @@ use super::sign::{self, Signing};
 use super::template::{Allowed, line_template};
 use super::{answer, auth, call_body, hosts, success};
 use crate::model::{
-    AnswerShape, Auth, Call, Choice, Encoding, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Sign, Success,
-    Template, TokenCall, Verify,
+    AnswerShape, Auth, Call, Choice, Encoding, Idempotency, IdempotencyPlace, Name, Part, Place, Record, RequestLine, Success, Template,
+    TokenCall, Verify,
 };
 
 /// Which call is read.
@@ -146,7 +146,7 @@ fn common(table: &Table<'_>, cx: &Context<'_>, kind: Kind) -> Option<Common> {
         request: request?,
         hosts,
         auth,
-        sign: sign.map(|sign| Sign::Lines(sign.lines)),
+        sign: sign.map(sign::Read::into_sign),
         headers,
         body,
         success: Success::default(),

@@ -6,7 +6,7 @@ use super::call::{self, Kind};
 use super::reader::{Table, shown};
 use super::report::Report;
 use super::{auth, fields, hosts, methods, sign, simulator, tls};
-use crate::model::{Auth, Choice, Field, Method, Provider, Sign};
+use crate::model::{Auth, Choice, Field, Method, Provider};
 
 /// The one version of the format.
 const FORMAT: u32 = 1;
@@ -96,7 +96,7 @@ pub(super) fn read(root: Table<'_>, report: &Report<'_>, hash: String) -> Option
         hosts,
         auth,
         tls,
-        sign: sign.map(|sign| Sign::Lines(sign.lines)),
+        sign: sign.map(sign::Read::into_sign),
         session,
         second,
         verify,

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use super::call::Kind;
 use super::provider::Context;
 use super::reader::{Node, Table, pointer, shown};
+use super::sign_scheme;
 use super::template::{Allowed, Piece, parse_name, pieces};
-use crate::model::{Body, Name, SignFunction, SignLine, SignPart, SignValue};
+use crate::model::{Body, Name, Sign, SignFunction, SignLine, SignPart, SignValue};
 use crate::sign::used;
 
 /// Most lines of one table.
@@ -27,7 +28,9 @@ enum Form {
 
 /// A table of lines, with what is needed to say where a mistake stands.
 pub(super) struct Read {
+    /// None where a recipe signs.
     pub(super) lines: Vec<SignLine>,
+    scheme: Option<Sign>,
     places: Vec<Line>,
     at: usize,
     path: String,
@@ -65,13 +68,23 @@ struct Place<'p, 'n> {
 
 pub(super) fn read(node: &Node<'_>, cx: &Context<'_>, kind: Kind) -> Option<Read> {
     let table = node.table()?;
+    let empty = |scheme| Read {
+        lines: Vec::new(),
+        scheme,
+        places: Vec::new(),
+        at: node.key_at(),
+        path: node.path().to_owned(),
+        used: RefCell::default(),
+    };
+    if table.has("scheme") {
+        return sign_scheme::read(node, cx).map(|scheme| empty(Some(scheme)));
+    }
     let entries = table.entries();
     if entries.is_empty() || entries.len() > LINES_MAX {
         table.wrong(format!("`{}` must have 1 to {LINES_MAX} lines", node.path()));
     }
     let names: Vec<String> = entries.iter().map(|entry| entry.key().to_owned()).collect();
-    let mut read =
-        Read { lines: Vec::new(), places: Vec::new(), at: node.key_at(), path: node.path().to_owned(), used: RefCell::default() };
+    let mut read = empty(None);
     for entry in entries.iter().take(LINES_MAX) {
         if !is_line_name(entry.key()) {
             entry.wrong_key(format!("`{}` is no name of a line: 1 to 50 lower-case letters, digits and underscores", shown(entry.key())));
@@ -265,6 +278,11 @@ fn segments(written: &str, at: usize) -> Vec<(&str, usize)> {
 // === impl Read ===
 
 impl Read {
+    /// What signs.
+    pub(super) fn into_sign(self) -> Sign {
+        self.scheme.unwrap_or(Sign::Lines(self.lines))
+    }
+
     fn find(&self, name: &str) -> Option<(&SignLine, &Line)> {
         self.lines.iter().zip(&self.places).find(|(line, _)| line.name == name)
     }
@@ -330,7 +348,7 @@ pub(super) fn check(signing: &Signing<'_>, table: &Table<'_>, cx: &Context<'_>) 
     if let Some(own) = signing.own {
         own.check_unused(cx);
     }
-    !named.is_empty()
+    !named.is_empty() || read.scheme.is_some()
 }
 
 fn check_use(read: &Read, one: &Use, cx: &Context<'_>) {

@@ -39,8 +39,8 @@ fn check_pair(table: &Table<'_>, certificate: &Field, key: &Field) {
     }
 }
 
-/// A template that is one field of the form PEM, and nothing else: what stands around it would be in the way of the PEM.
-fn one_field<'c>(node: &Node<'_>, cx: &'c Context<'_>) -> Option<(Template, &'c Field)> {
+/// A template that is one field of the form PEM, and nothing else: what stands around it would be in the way of the PEM. Recipes of signing take their keys so too.
+pub(super) fn one_field<'c>(node: &Node<'_>, cx: &'c Context<'_>) -> Option<(Template, &'c Field)> {
     let template = line_template(node, cx, Allowed::TLS)?;
     let Some(key) = template.only_field() else {
         node.wrong(format!("`{}` must be one field and nothing else, such as {{{{ field.certificate }}}}", node.path()));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::fixtures::{credentials, object};
+use crate::model::TextForm;
 use crate::outbound::Route;
 
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(0) };
@@ -139,7 +140,12 @@ fn every_example_can_be_sent_everywhere() {
     for connector in catalogue.iter().filter(|connector| connector.creates_sessions()) {
         for mode in ["sandbox", "live"] {
             let value = |field: &crate::model::Field| {
-                let text = if field.text == crate::model::TextForm::Base64 { "djE=" } else { "v1" };
+                let text = match field.text {
+                    TextForm::Pem if field.secret => include_str!("../scheme/test_keys/pkcs8.pem"),
+                    TextForm::Pem => include_str!("../scheme/test_keys/public.pem"),
+                    TextForm::Base64 => "djE=",
+                    TextForm::Any => "v1",
+                };
                 field.choices.first().cloned().unwrap_or_else(|| field.default.clone().unwrap_or(text.into()))
             };
             let mut values: Vec<(String, String)> =

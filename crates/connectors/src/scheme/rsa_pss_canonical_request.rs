@@ -38,9 +38,8 @@ impl Scheme for RsaPssCanonicalRequest {
         if request.headers.contains_key(AUTHORIZATION) {
             return Err(SchemeError::Request("it has an Authorization header already"));
         }
-        let [key, key_id, algorithm] = ["key", "key_id", "algorithm"].map(|name| signing.required(name));
-        let (key, key_id, algorithm) = (key?, key_id?, algorithm?);
-        let prefix = signing.required("prefix")?;
+        let key = signing.required("key")?;
+        let (key_id, algorithm, prefix) = (signing.header("key_id")?, signing.header("algorithm")?, signing.header("prefix")?);
         let mut add = |name: &str, value: &str| -> Result<(), SchemeError> {
             let name = HeaderName::from_bytes(format!("{prefix}-{name}").as_bytes()).map_err(|_| SchemeError::Header("prefix"))?;
             request.headers.insert(name, HeaderValue::from_str(value).map_err(|_| SchemeError::Request("its host is no text"))?);

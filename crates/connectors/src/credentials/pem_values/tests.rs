@@ -25,9 +25,28 @@ sandbox = "https://api.test.psp.example"
 live = "https://api.psp.example"
 "#;
 
-fn connector() -> Connector {
+/// A service that signs, whose answers are signed.
+const SIGNED: &str = r#"format = 1
+id = "psp"
+name = "PSP"
+checked = "docs 2026-11"
+[methods]
+card = { name = "Cards" }
+[fields]
+key = { label = "Key", secret = true, format = "pem" }
+theirs = { label = "Their key", optional = true, format = "pem" }
+[sign]
+scheme = "rsa-sorted-members"
+key = "{{ field.key }}"
+answer_key = "{{ field.theirs }}"
+[hosts]
+sandbox = "https://api.test.psp.example"
+live = "https://api.psp.example"
+"#;
+
+fn connector(file: &str) -> Connector {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("psp.toml"), PSP).unwrap();
+    std::fs::write(directory.path().join("psp.toml"), file).unwrap();
     let (catalogue, diagnostics) = Catalogue::load(&[directory.path().to_owned()], false).unwrap();
     assert_eq!(diagnostics, []);
     catalogue.get("psp-card").unwrap().as_ref().clone()
@@ -35,8 +54,13 @@ fn connector() -> Connector {
 
 #[track_caller]
 fn check_values(values: &[(&str, &str)], expected: &[&str]) {
+    check_values_of(PSP, values, expected);
+}
+
+#[track_caller]
+fn check_values_of(file: &str, values: &[(&str, &str)], expected: &[&str]) {
     let values: Vec<_> = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let problems = check(&connector(), &values, &FieldRules { environment: None, simulators: true });
+    let problems = check(&connector(file), &values, &FieldRules { environment: None, simulators: true });
     let said: Vec<String> =
         problems.iter().map(|p| format!("{} {}: {}", p.index.map_or("-".to_owned(), |at| at.to_string()), p.kind, p.message)).collect();
     assert_eq!(said, expected);
@@ -98,4 +122,29 @@ fn every_value_is_of_its_kind() {
     check_values(&[("certificate", &both), ("key", key)], &[&format!("0 value_error: `certificate` {exposed}")]);
     check_values(&[("certificate", pem), ("key", &both)], &[]);
     check_values(&[("roots", encrypted)], &[&format!("0 value_error: `roots` {exposed}")]);
+}
+
+#[test]
+fn a_recipe_gets_the_keys_that_it_can_use() {
+    let check = |values: &[(&str, &str)], expected: &[&str]| check_values_of(SIGNED, values, expected);
+    let key = include_str!("../../pem/fixtures/rsa_pkcs8.pem");
+    let (old_form, elliptic) = (include_str!("../../pem/fixtures/rsa_pkcs1.pem"), include_str!("../../pem/fixtures/ec_sec1.pem"));
+    let (public, small) = (include_str!("../../pem/fixtures/rsa_public.pem"), include_str!("../../pem/fixtures/rsa_1024_public.pem"));
+    check(&[("key", key)], &[]);
+    check(&[("key", old_form), ("theirs", public)], &[]);
+    check(&[("key", key), ("theirs", "")], &[]);
+    check(
+        &[("key", elliptic), ("theirs", small)],
+        &[
+            "0 value_error: `key` holds a private key of another kind: requests of this payment service are signed with RSA",
+            "1 value_error: `theirs` holds a public key that can not be used: RSA of 2048 to 8192 bits can",
+        ],
+    );
+    check(
+        &[("key", public), ("theirs", key)],
+        &[
+            "0 value_error: `key` holds no private key: it has a PEM block that begins with `-----BEGIN PRIVATE KEY-----` (or `RSA PRIVATE KEY`, `EC PRIVATE KEY`)",
+            "1 value_error: `theirs` holds a private key, and it is not a secret field: whoever may read this service would see it",
+        ],
+    );
 }

@@ -139,7 +139,11 @@ fn what_can_not_sign_is_named() {
     for key in no_keys() {
         check(&[("key", &key)], SchemeError::Key("key"));
     }
-    check(&[("key_id", "a\nb")], SchemeError::Header("key_id"));
+    for name in ["key_id", "algorithm", "prefix"] {
+        for control in ["a\nb", "a\tb", "a\u{85}b"] {
+            check(&[(name, control)], SchemeError::Header(name));
+        }
+    }
     check(&[("prefix", "x amz")], SchemeError::Header("prefix"));
     let mut request = session();
     request.headers.insert("x-amz-pay-region", HeaderValue::from_bytes("é".as_bytes()).unwrap());
