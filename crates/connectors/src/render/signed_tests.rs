@@ -8,6 +8,7 @@ use super::*;
 use crate::fixtures::{credentials, object};
 use crate::model::Verify;
 use crate::sign::SignShown;
+use crate::template_fill::First;
 
 /// 2026-11-26T10:00:00Z.
 const NOW: Timestamp = Timestamp::from_micros(1_795_687_200_000_000);
@@ -23,7 +24,7 @@ fn with<T>(id: &str, values: &[(&str, &str)], body: Option<&str>, read: impl FnO
         _ => panic!("{id} has no such call"),
     };
     let base = Places::default().base(&connector, call, &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: NOW, body: body.as_ref(), first: None };
+    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: NOW, body: body.as_ref(), first: First::Never };
     read(&connector, call, &filled, &base)
 }
 
