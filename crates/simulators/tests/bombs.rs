@@ -18,6 +18,7 @@ use connectors::credentials::{Credentials, MODE, TIMEOUT_MS, VALUE_BYTES_MAX};
 use connectors::format::FILE_BYTES_MAX;
 use connectors::model::Provider;
 use connectors::render::{Filled, Places, render};
+use connectors::template_fill::First;
 use domain::definition::Definition;
 use domain::{JsonObject, Secret, SessionRecordId, Timestamp};
 use simulators::fill::Maker;
@@ -260,7 +261,8 @@ fn detonate(file: &Path) -> String {
         let body = JsonObject::parse(format!(r#"{{"amount":1,"big":"{}"}}"#, "x".repeat(VALUE_BYTES_MAX))).unwrap();
         let session = provider.session.as_ref().unwrap();
         let base = Places::default().base(&connector, session, &credentials).unwrap();
-        let filled = Filled { credentials: &credentials, token: None, attempt: &attempt, now: attempt.now, body: Some(&body) };
+        let filled =
+            Filled { credentials: &credentials, token: None, first: First::Never, attempt: &attempt, now: attempt.now, body: Some(&body) };
         if let Ok(request) = render(&connector, session, &filled, &base) {
             let path = request.url.path().strip_prefix("/v1").unwrap().to_owned();
             let received = Received { method: request.method, path, headers: request.headers, body: request.body };
