@@ -12,6 +12,7 @@ mod client_certificates;
 mod fidelity;
 mod outcomes;
 mod token_exchange;
+mod two_steps;
 mod unwritable;
 
 /// A server whose payment service of one provider is ours, over TLS, with a service of a definition configured.
