@@ -337,7 +337,7 @@ impl Entry {
         match &self.raw {
             Raw::Text(text) => Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()),
             Raw::List(items) => Ok(items.iter().map(String::as_str).collect()),
-            Raw::String(_) | Raw::Integer(_) | Raw::Boolean(_) => Err("must be a list of texts, in square brackets".to_owned()),
+            Raw::String(_) | Raw::Integer(_) | Raw::Boolean(_) => Err("must be a list of texts, such as [\"a\", \"b\"]".to_owned()),
         }
     }
 
