@@ -95,7 +95,7 @@ pub(super) fn text(scene: &Scene<'_>, call: &Call, body: Option<&JsonObject>) ->
         (SignShown::Text(_) | SignShown::Bytes(_) | SignShown::Masked(_) | SignShown::Absent, _) => request,
     });
     let request = scene.hidden.iter().fold(request, |text, (there, name)| text.replace(there.as_str(), name));
-    let lines: Vec<String> = made.iter().map(|(name, shown)| format!("sign.{name}: {}", sign_line(shown))).collect();
+    let lines: Vec<String> = made.iter().map(|(name, shown)| format!("sign.{name}:{}", sign_line(shown))).collect();
     Ok(if lines.is_empty() { request } else { format!("{}\n\n{request}", lines.join("\n")) })
 }
 
@@ -103,9 +103,9 @@ pub(super) fn text(scene: &Scene<'_>, call: &Call, body: Option<&JsonObject>) ->
 fn sign_line(shown: &SignShown) -> String {
     match shown {
         SignShown::Text(text) if text.contains('\n') => format!("\n    {}", text.replace('\n', "\n    ")),
-        SignShown::Text(text) | SignShown::Masked(text) => text.clone(),
-        SignShown::Bytes(digits) => format!("bytes {digits}"),
-        SignShown::Absent => "left out".to_owned(),
+        SignShown::Text(text) | SignShown::Masked(text) => format!(" {text}"),
+        SignShown::Bytes(digits) => format!(" bytes {digits}"),
+        SignShown::Absent => " left out".to_owned(),
     }
 }
 
