@@ -36,7 +36,7 @@ pub(super) async fn run(subject: &Subject, options: &Options) -> anyhow::Result<
     let config = config(options)?;
     let places = places(subject, connector, options, &config)?;
     let missing = if options.live { Missing::Refused } else { Missing::MadeUp };
-    let values = gather(connector, &options.values, |name| std::env::var(name).ok(), missing)?;
+    let values = gather(connector, &options.values, |name| std::env::var_os(name)?.into_string().ok(), missing)?;
     let body = body(connector, options)?;
     let stored = values.iter().map(|(key, value)| (key.clone(), Secret::from(value.as_str())));
     let base = match places.base(connector, call, &Credentials::for_connector(connector, stored)) {
