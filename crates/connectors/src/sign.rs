@@ -14,8 +14,8 @@ use domain::{JsonObject, Secret, Timestamp};
 use crate::model::{Name, Sign, SignFunction, SignLine, SignPart, SignValue, Template};
 use crate::template_fill::{FillError, Values};
 
-/// The most bytes that the lines of one request may read and write together: the longest body that can be sent a few times over, not a definition that hashes it without end.
-pub const LINES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The most bytes that the lines of one request may read and write together: the longest body of a caller eight times over, and never more than a definition may take altogether. A line with the body in it, and its hash, cost four times the body.
+pub const LINES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The request that lines are made over.
 #[derive(Clone, Copy)]

@@ -195,6 +195,7 @@ fn answers_and_signatures() -> Vec<Bomb> {
         ("the request 1,500 times", Sound::Yes, good("{{ request /amount }}", format!("[{}1]", "{{ request /big }},".repeat(1_500)))),
         ("required members", Sound::No, good("[\"/amount\"]", format!("[{}\"/amount\"]", "\"/a/b\",".repeat(3_500)))),
         ("lines of a signature that double each other", Sound::No, doubling("{{ sent.body }}", 300)),
+        ("few lines that double each other", Sound::Yes, doubling("{{ field.text }}", 16)),
     ]
 }
 

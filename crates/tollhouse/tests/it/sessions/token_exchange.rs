@@ -1,9 +1,12 @@
 //! A payment service that wants a token first.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use testkit::provider::{Received, Reply};
 
 use super::{LIMIT_MS, on_stage, session};
+use crate::support::eventually;
 
 const PAYPAL: [(&str, &str); 2] = [("client_id", "client"), ("client_secret", "canary-secret-0123456789")];
 const ORDER: &str =
@@ -120,4 +123,86 @@ async fn a_token_call_that_fails_decides_the_session() {
         assert!(stage.provider.requests().iter().all(is_token_call), "no order without a token");
     })
     .await;
+}
+
+/// The bearers of the sessions, in order.
+fn bearers(requests: &[Received]) -> Vec<String> {
+    let sessions = requests.iter().filter_map(|request| request.header("authorization")?.strip_prefix("Bearer "));
+    sessions.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_fetched_anew_and_one_that_lives_is_not() {
+    on_stage("paypal-paypal", &PAYPAL, async |stage| {
+        // The first lives for a second, the next for hours.
+        let fetched = AtomicUsize::new(0);
+        stage.provider.answer(move |request| {
+            if !is_token_call(request) {
+                return Reply::json(201, r#"{"id":"5O3"}"#);
+            }
+            let number = fetched.fetch_add(1, Ordering::SeqCst) + 1;
+            let lifetime = if number == 1 { 1 } else { 32_000 };
+            Reply::json(200, &json!({ "access_token": format!("t-{number}"), "expires_in": lifetime }).to_string())
+        });
+        eventually("the first token ends", async || {
+            assert_eq!(stage.session(ORDER).await.expect(200)["status"], "succeeded");
+            bearers(&stage.provider.requests()).contains(&"t-2".to_owned()).then_some(())
+        })
+        .await;
+        for _ in 0..5 {
+            stage.session(ORDER).await.expect(200);
+        }
+        let requests = stage.provider.requests();
+        let bearers = bearers(&requests);
+        assert_eq!((bearers[0].as_str(), requests.iter().filter(|request| is_token_call(request)).count()), ("t-1", 2));
+        assert!(bearers.is_sorted() && bearers.len() >= 7, "{bearers:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_moment_and_a_text_say_as_well_when_a_token_ends() {
+    let airwallex = [("client_id", "client"), ("api_key", "canary-key-0123456789")];
+    let vipps = [
+        ("client_id", "client"),
+        ("client_secret", "canary-secret-0123456789"),
+        ("subscription_key", "canary-subscription-0123456789"),
+        ("merchant_serial_number", "123456"),
+    ];
+    // Definition, its fields, the token call, how its answer names token and end, and whether that is over.
+    let table: [(&str, &[(&str, &str)], &str, Value, bool); 5] = [
+        (
+            "airwallex-card",
+            &airwallex,
+            "/api/v1/authentication/login",
+            json!({ "token": "t", "expires_at": "2020-01-01T00:00:00+0000" }),
+            true,
+        ),
+        (
+            "airwallex-card",
+            &airwallex,
+            "/api/v1/authentication/login",
+            json!({ "token": "t", "expires_at": "2999-01-01T00:00:00+0000" }),
+            false,
+        ),
+        ("airwallex-card", &airwallex, "/api/v1/authentication/login", json!({ "token": "t", "expires_at": "2020-01-01T00:00:00Z" }), true),
+        ("vipps-vipps", &vipps, "/accesstoken/get", json!({ "access_token": "t", "expires_in": "0" }), true),
+        ("vipps-vipps", &vipps, "/accesstoken/get", json!({ "access_token": "t", "expires_in": "3600" }), false),
+    ];
+    for (definition, fields, target, answer, is_over) in table {
+        on_stage(definition, fields, async |stage| {
+            let token = answer.to_string();
+            stage.provider.answer(move |request| if request.target == target { Reply::json(200, &token) } else { Reply::json(201, "{}") });
+            for _ in 0..3 {
+                assert_eq!(stage.session(r#"{"reference":"order-1"}"#).await.expect(200)["status"], "succeeded");
+            }
+            let requests = stage.provider.requests();
+            let tokens: Vec<&Received> = requests.iter().filter(|request| request.target == target).collect();
+            assert_eq!((tokens.len(), requests.len() - tokens.len()), (if is_over { 3 } else { 1 }, 3), "{definition} {answer}");
+            assert!(tokens.iter().all(|token| token.body.is_empty() && token.header("authorization").is_none()));
+            assert!(tokens[0].headers.iter().any(|(_, value)| value.contains("canary")), "the credentials stand in headers");
+            assert_eq!(bearers(&requests), ["t", "t", "t"]);
+        })
+        .await;
+    }
 }
