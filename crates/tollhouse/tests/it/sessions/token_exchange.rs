@@ -169,25 +169,16 @@ async fn a_moment_and_a_text_say_as_well_when_a_token_ends() {
         ("subscription_key", "canary-subscription-0123456789"),
         ("merchant_serial_number", "123456"),
     ];
+    let (login, get) = ("/api/v1/authentication/login", "/accesstoken/get");
+    let moment = |moment: &str| json!({ "token": "t", "expires_at": moment });
+    let seconds = |seconds: &str| json!({ "access_token": "t", "expires_in": seconds });
     // Definition, its fields, the token call, how its answer names token and end, and whether that is over.
-    let table: [(&str, &[(&str, &str)], &str, Value, bool); 5] = [
-        (
-            "airwallex-card",
-            &airwallex,
-            "/api/v1/authentication/login",
-            json!({ "token": "t", "expires_at": "2020-01-01T00:00:00+0000" }),
-            true,
-        ),
-        (
-            "airwallex-card",
-            &airwallex,
-            "/api/v1/authentication/login",
-            json!({ "token": "t", "expires_at": "2999-01-01T00:00:00+0000" }),
-            false,
-        ),
-        ("airwallex-card", &airwallex, "/api/v1/authentication/login", json!({ "token": "t", "expires_at": "2020-01-01T00:00:00Z" }), true),
-        ("vipps-vipps", &vipps, "/accesstoken/get", json!({ "access_token": "t", "expires_in": "0" }), true),
-        ("vipps-vipps", &vipps, "/accesstoken/get", json!({ "access_token": "t", "expires_in": "3600" }), false),
+    let table = [
+        ("airwallex-card", &airwallex[..], login, moment("2020-01-01T00:00:00+0000"), true),
+        ("airwallex-card", &airwallex[..], login, moment("2999-01-01T00:00:00+0000"), false),
+        ("airwallex-card", &airwallex[..], login, moment("2020-01-01T00:00:00Z"), true),
+        ("vipps-vipps", &vipps[..], get, seconds("0"), true),
+        ("vipps-vipps", &vipps[..], get, seconds("3600"), false),
     ];
     for (definition, fields, target, answer, is_over) in table {
         on_stage(definition, fields, async |stage| {
