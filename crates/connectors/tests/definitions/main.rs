@@ -64,6 +64,9 @@ fn every_snapshot_and_every_fixture_has_its_definition() {
     let fixtures = stems(&definitions().join("fixtures"), ".toml");
     assert_eq!(snapshots.difference(&ids).collect::<Vec<_>>(), Vec::<&String>::new());
     assert_eq!(fixtures.difference(&ids).collect::<Vec<_>>(), Vec::<&String>::new());
+    let services = Service::all();
+    let without = services.iter().filter(|service| service.sessions().next().is_some() && service.fixture.is_none());
+    assert_eq!(without.map(|service| service.id.as_str()).collect::<Vec<_>>(), Vec::<&str>::new(), "no answers in definitions/fixtures");
 }
 
 #[test]
