@@ -1,3 +1,5 @@
+//! The list of recipes.
+
 use super::*;
 
 /// One key in both forms, made with OpenSSL for these tests; see `test_keys/README.md`.

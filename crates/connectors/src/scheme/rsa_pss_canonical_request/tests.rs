@@ -1,3 +1,5 @@
+//! The recipe against texts written out by hand and signatures made by OpenSSL.
+
 use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,3 +1,5 @@
+//! The recipe against signatures made by OpenSSL, and answers that are not the service's.
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::Url;
