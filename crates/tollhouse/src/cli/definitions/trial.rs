@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Only this method of the file [default: all of them; with --against and --live the one of `first_run`, or the first].
     #[arg(long, value_name = "KEY")]
     method: Option<String>,
-    /// Value of a field for --against and --live: KEY=VALUE, or KEY=@FILE. A secret on the command line is seen by everybody on this machine: set the variable TOLLHOUSE_TEST_<KEY> instead, or name a file.
+    /// Value of a field for --against and --live: KEY=VALUE, or KEY=@FILE. A secret on the command line is seen by everybody on this machine: set the variable TOLLHOUSE_TEST_KEY instead, or name a file.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     values: Vec<String>,
     /// Body for --against and --live instead of the example: @FILE, or the JSON itself.
