@@ -4,6 +4,7 @@
 pub mod caller;
 #[cfg(feature = "server")]
 pub mod conformance;
+pub mod promise;
 pub mod provider;
 #[cfg(feature = "server")]
 pub mod server;

@@ -14,6 +14,7 @@ mod observability;
 mod payment_service_definitions;
 mod payment_service_sessions;
 mod payment_services;
+mod promises;
 mod roles;
 mod rust_sdk;
 mod sessions;

@@ -1,0 +1,1 @@
+//! Copies of the whole, made while it runs.

@@ -1,0 +1,1 @@
+//! A payment service that hangs or fails, and everybody else.

@@ -1,0 +1,1 @@
+//! Full disks, weak settings, half-made schemas.

@@ -1,0 +1,1 @@
+//! More than somebody may ask for.

@@ -1,0 +1,1 @@
+//! New root keys and data keys under load.

@@ -1,0 +1,1 @@
+//! Stopping without losing what was accepted.

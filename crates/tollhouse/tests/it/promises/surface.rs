@@ -1,0 +1,1 @@
+//! What strangers see, and what they can do to a listener.

@@ -1,0 +1,1 @@
+//! A merchant account is a wall.
