@@ -10,6 +10,7 @@ use bytes::Bytes;
 use domain::Problem;
 use domain::session::{Delivered, Session};
 use engine::Refusal;
+use engine::limits::Limited;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -18,7 +19,7 @@ use crate::wire::error::{WireError, WireProblem};
 use crate::wire::session::session_json;
 
 /// Seconds after which a client may try again while nothing can be written. Official clients repeat reads on their own and obey this.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER_SECONDS: u64 = 1;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Says whether the payment service may have acted on a session request.
 const DELIVERED: HeaderName = HeaderName::from_static("tollhouse-delivered");
@@ -35,6 +36,7 @@ pub(crate) struct Error {
     details: Vec<Problem>,
     /// Only duplicates carry the member; there it may be null.
     resource_id: Option<Option<String>>,
+    retry_after_seconds: Option<u64>,
 }
 
 /// What a handler answers.
@@ -199,7 +201,8 @@ pub(crate) fn unavailable() -> Error {
 fn of(status: StatusCode) -> Error {
     let known = DOCUMENTED.iter().find(|(documented, _, _)| *documented == status);
     let (code, message) = known.map_or(("server_error", "Request could not be processed"), |(_, code, message)| (*code, *message));
-    Error { status, code, message: message.into(), details: Vec::new(), resource_id: None }
+    let retry_after_seconds = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS);
+    Error { status, code, message: message.into(), details: Vec::new(), resource_id: None, retry_after_seconds }
 }
 
 // === impl Error ===
@@ -216,10 +219,17 @@ impl IntoResponse for Error {
         };
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = raw_json(self.status, text.into());
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+/// 429, saying when to come again and not which limit it was.
+impl From<Limited> for Error {
+    fn from(limited: Limited) -> Self {
+        Self { retry_after_seconds: Some(limited.retry_after_seconds), ..of(StatusCode::TOO_MANY_REQUESTS) }
     }
 }
 

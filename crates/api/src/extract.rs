@@ -11,9 +11,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
+use crate::App;
 use crate::error::{self, Error};
 use crate::observe::RequestId;
-use crate::{App, PeerAddress};
+use crate::origin::Origin;
 
 /// Largest body that is read, bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -62,19 +63,20 @@ impl FromRequestParts<App> for Instance {
 impl FromRequestParts<App> for Tenant {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Error> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let (caller, request) = asked_by(parts)?;
         let scope = caller.scope(named_account(&parts.headers)?).map_err(|refusal| match refusal {
             ScopeRefusal::Forbidden => error::forbidden(),
             ScopeRefusal::Unnamed => error::account_not_named(),
             ScopeRefusal::NotFound => error::not_found(),
         })?;
+        app.engine.admit(&scope)?;
         Ok(Self { caller, scope, request })
     }
 }
 
 fn asked_by(parts: &Parts) -> Result<(engine::Caller, engine::Request), Error> {
-    let Some(caller) = parts.extensions.get::<engine::Caller>() else {
+    let (Some(caller), Some(origin)) = (parts.extensions.get::<engine::Caller>(), parts.extensions.get::<Origin>()) else {
         // Every operation is behind the gate; one that is not must not answer.
         tracing::error!("An operation was reached without a caller");
         return Err(error::internal());
@@ -82,7 +84,7 @@ fn asked_by(parts: &Parts) -> Result<(engine::Caller, engine::Request), Error> {
     let request = engine::Request {
         actor: caller.actor(),
         request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-        origin: parts.extensions.get::<PeerAddress>().map(|peer| peer.0.ip().to_canonical().to_string()).unwrap_or_default(),
+        origin: origin.0.to_string(),
     };
     Ok((caller.clone(), request))
 }

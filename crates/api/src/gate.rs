@@ -1,13 +1,15 @@
-//! Who may pass: before a body is read, before anything is looked up.
+//! Who may pass, and how often: before a body is read, before anything is looked up.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::Permission;
+use engine::Denied;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::{App, error};
+use crate::App;
+use crate::error::{self, Error};
 
 /// What stands before one operation.
 #[derive(Clone)]
@@ -18,13 +20,20 @@ pub(crate) struct Gate {
 
 /// Verifies the token and asks for the scope that the operation declares. The verified caller goes on with the request.
 pub(crate) async fn authorize(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Some(origin) = gate.app.trusted_proxies.origin(&request) else {
+        // The accept loop names the peer of every request; one without can not be counted for anybody.
+        tracing::error!("A request came from nowhere");
+        return error::internal().into_response();
+    };
+    request.extensions_mut().insert(origin);
     let Some(token) = bearer(request.headers()) else {
         tracing::info!(reason = "no bearer token", "A request was not authenticated");
         return error::unauthorized().into_response();
     };
-    match gate.app.engine.authenticate(token) {
+    match gate.app.engine.authenticate(token, origin.0) {
         // The engine has logged why.
-        Err(engine::Unauthorized) => error::unauthorized().into_response(),
+        Err(Denied::Unauthorized) => error::unauthorized().into_response(),
+        Err(Denied::Limited(limited)) => Error::from(limited).into_response(),
         Ok(caller) if caller.may(gate.permission) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

@@ -7,6 +7,7 @@ mod extract;
 mod gate;
 mod observe;
 mod openapi;
+mod origin;
 mod query;
 mod reader;
 mod routes;
@@ -19,10 +20,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::routing::get;
 use engine::Engine;
+use ipnet::IpNet;
 
 pub use openapi::openapi;
+use origin::TrustedProxies;
 
-/// The address of the peer of a connection. The accept loop puts it into each request's extensions; nothing that a client writes about itself is believed.
+/// The address of the peer of a connection. The accept loop puts it into each request's extensions; what a request says about where it comes from is believed only if this is a proxy that is trusted.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub SocketAddr);
 
@@ -31,6 +34,8 @@ pub struct PeerAddress(pub SocketAddr);
 pub struct ApiOptions {
     /// Set once, when the process begins to stop.
     pub draining: Draining,
+    /// The networks of proxies whose `X-Forwarded-For` says where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// Whether the process is stopping, shared between whoever stops it and `/readyz`.
@@ -42,6 +47,15 @@ pub struct Draining(Arc<AtomicBool>);
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) draining: Draining,
+    pub(crate) trusted_proxies: TrustedProxies,
+}
+
+// === impl App ===
+
+impl App {
+    fn new(engine: Arc<Engine>, options: ApiOptions) -> Self {
+        Self { engine, draining: options.draining, trusted_proxies: TrustedProxies::new(options.trusted_proxies) }
+    }
 }
 
 // === impl Draining ===
@@ -60,7 +74,7 @@ impl Draining {
 
 /// The public router: every operation, health, and our own shape for everything else.
 pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
-    let app = App { engine, draining: options.draining };
+    let app = App::new(engine, options);
     let routed = routes::operations().into_iter().fold(health_routes(), |router, route| {
         let gate = gate::Gate { app: app.clone(), permission: route.operation.permission };
         // Only the operation itself is behind the gate: a method that a path does not have says so to anybody.
@@ -72,7 +86,7 @@ pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
 
 /// `/healthz` and `/readyz` alone, for a listener that is not public.
 pub fn health_router(engine: Arc<Engine>, options: ApiOptions) -> Router {
-    finish(health_routes(), App { engine, draining: options.draining })
+    finish(health_routes(), App::new(engine, options))
 }
 
 fn health_routes() -> Router<App> {

@@ -179,7 +179,8 @@ async fn a_panic_is_an_answer_that_says_nothing() {
         panic!("a secret reason")
     }
     let harness = Harness::start().await;
-    let app = crate::App { engine: harness.engine.clone(), draining: crate::Draining::default() };
+    let app =
+        crate::App::new(harness.engine.clone(), crate::ApiOptions { draining: crate::Draining::default(), trusted_proxies: Vec::new() });
     let router = crate::finish(axum::Router::new().route("/panics", get(panics)), app);
     let response = router.oneshot(Request::get("/panics").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

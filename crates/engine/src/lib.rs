@@ -10,6 +10,7 @@ pub mod definitions;
 pub mod health;
 pub mod ids;
 pub mod key_pairs;
+pub mod limits;
 pub mod merchant_accounts;
 pub mod payment_services;
 pub mod refusal;
@@ -27,6 +28,7 @@ mod refresh;
 mod testing;
 mod touches;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -43,10 +45,11 @@ pub use self::caller::{Actor, Caller, Request, ScopeRefusal};
 pub use self::clock::{Clock, SystemClock};
 pub use self::health::Health;
 pub use self::ids::{Ids, RandomIds};
+use self::limits::{Limited, Limits, Rates, Source};
 pub use self::refusal::{Fault, Refusal};
 use self::snapshot::Snapshot;
 pub use self::start::{Parts, StartError};
-use self::token::Verifier;
+use self::token::{Rejection, Verifier};
 use self::touches::Touches;
 use self::vault::RootKey;
 
@@ -70,6 +73,7 @@ pub struct Engine {
     /// Whether the database was older than the snapshot when it was last loaded.
     outdated: AtomicBool,
     verifier: Verifier,
+    limits: Limits,
     touches: Touches,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -86,28 +90,34 @@ pub struct Rules {
     pub refuse_card_numbers: bool,
     /// The longest lifetime of a token that is accepted; `None` for any.
     pub token_lifetime_max_seconds: Option<i64>,
+    /// How much key pairs, merchant accounts and addresses may take.
+    pub rates: Rates,
 }
 
-/// The token is not accepted. Why is in the log, and nowhere else.
+/// Why a request goes no further than its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unauthorized;
+pub enum Denied {
+    /// The token is not accepted. Why is in the log, and nowhere else.
+    Unauthorized,
+    /// The key pair has sent too many requests, or the address too many wrong tokens.
+    Limited(Limited),
+}
 
 // === impl Engine ===
 
 impl Engine {
-    /// The caller behind a bearer token.
-    pub fn authenticate(&self, bearer: &str) -> Result<Caller, Unauthorized> {
+    /// The caller behind a bearer token that came from an address. To be asked once for each request, since requests are counted here.
+    pub fn authenticate(&self, bearer: &str, origin: IpAddr) -> Result<Caller, Denied> {
         let snapshot = self.snapshot();
         let now = self.now();
-        match self.verifier.verify(bearer, &snapshot, now) {
+        let source = self.limits.source(origin);
+        match self.verifier.verify(bearer, &snapshot, now, &source) {
             Ok((token, key_pair)) => {
+                self.limits.key_pair(key_pair.pair.id).map_err(Denied::Limited)?;
                 self.touches.note(key_pair.pair.id, now);
                 Ok(Caller::new(token, key_pair, snapshot))
             }
-            Err(reason) => {
-                tracing::info!(%reason, "A token was refused.");
-                Err(Unauthorized)
-            }
+            Err(reason) => Err(denied(reason, &source)),
         }
     }
 
@@ -153,6 +163,21 @@ impl Engine {
 
     fn field_rules(&self) -> FieldRules {
         FieldRules { environment: self.rules.environment, simulators: self.rules.simulators }
+    }
+}
+
+/// Past the limit of an address nothing is logged for each request: there may be thousands, and they are counted.
+fn denied(reason: Rejection, source: &Source<'_>) -> Denied {
+    match reason {
+        // Nobody knows whether this token is wrong.
+        Rejection::Unexamined(limited) => Denied::Limited(limited),
+        reason => match source.failed() {
+            Ok(()) => {
+                tracing::info!(%reason, "A token was refused.");
+                Denied::Unauthorized
+            }
+            Err(limited) => Denied::Limited(limited),
+        },
     }
 }
 

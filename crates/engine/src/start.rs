@@ -11,6 +11,7 @@ use store::{Database, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::limits::Limits;
 use crate::payment_services::fields::open_all;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::token::Verifier;
@@ -66,6 +67,7 @@ impl Engine {
         if !strangers.is_empty() {
             return Err(StartError::Environment(strangers));
         }
+        let limits = Limits::new(rules.rates, &clock);
         let engine = Arc::new(Self {
             database,
             catalogue,
@@ -79,12 +81,14 @@ impl Engine {
             stale: AtomicBool::new(false),
             outdated: AtomicBool::new(false),
             verifier: Verifier::new(rules.token_lifetime_max_seconds),
+            limits,
             touches: Touches::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         });
         engine.spawn_flushing();
         engine.spawn_purging();
+        engine.spawn_forgetting();
         Ok(engine)
     }
 }

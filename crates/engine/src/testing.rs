@@ -6,6 +6,7 @@ mod provider;
 pub(crate) mod warnings;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use domain::api_key_pair::ApiKeyPair;
 use domain::merchant_account::{MerchantAccount, MerchantAccountSettings};
@@ -32,11 +33,19 @@ impl ManualClock {
     pub(crate) fn advance_seconds(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
+
+    pub(crate) fn advance_millis(&self, millis: i64) {
+        self.0.fetch_add(millis * 1_000, Ordering::Relaxed);
+    }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.load(Ordering::Relaxed) - NOON.micros()).unwrap_or_default())
     }
 }
 

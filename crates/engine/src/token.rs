@@ -14,6 +14,7 @@ use self::cache::{Cache, Fingerprint, fingerprint};
 use self::claims::Claims;
 pub use self::claims::{AHEAD_SECONDS, EXPIRED_SECONDS, Embed};
 use self::strict::{Node, parse_object};
+use crate::limits::{Limited, Source};
 use crate::snapshot::{KeyPair, Snapshot};
 
 mod cache;
@@ -85,6 +86,8 @@ pub(crate) enum Rejection {
     LivesTooLong,
     #[error("the signature is not that of the key")]
     Signature,
+    #[error("the address has sent too many signatures that were not of this key for another one to be checked")]
+    Unexamined(Limited),
 }
 
 /// Verifies tokens and remembers those that were good.
@@ -102,8 +105,14 @@ impl Verifier {
         Self { cache: Cache::new(), scope_lists: Mutex::default(), lifetime_max_seconds }
     }
 
-    /// The token and the key pair behind it. The key pair is looked up for every request, remembered token or not, so that a revocation holds at once.
-    pub(crate) fn verify(&self, token: &str, snapshot: &Snapshot, now: Timestamp) -> Result<(Arc<VerifiedToken>, Arc<KeyPair>), Rejection> {
+    /// The token and the key pair behind it. The key pair is looked up for every request, remembered token or not, so that a revocation holds at once. The source has a say before a signature is checked, and is told of one that is wrong.
+    pub(crate) fn verify(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        source: &Source<'_>,
+    ) -> Result<(Arc<VerifiedToken>, Arc<KeyPair>), Rejection> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Rejection::Malformed);
         }
@@ -115,7 +124,7 @@ impl Verifier {
                 None => self.cache.remove(&key),
             }
         }
-        let (verified, key_pair) = self.verify_anew(token, snapshot, now)?;
+        let (verified, key_pair) = self.verify_anew(token, snapshot, now, source)?;
         let verified = Arc::new(verified);
         self.cache.insert(key, Arc::clone(&verified));
         Ok((verified, key_pair))
@@ -135,7 +144,13 @@ impl Verifier {
         active(key_pair).map(|key_pair| (verified, key_pair))
     }
 
-    fn verify_anew(&self, token: &str, snapshot: &Snapshot, now: Timestamp) -> Result<(VerifiedToken, Arc<KeyPair>), Rejection> {
+    fn verify_anew(
+        &self,
+        token: &str,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        source: &Source<'_>,
+    ) -> Result<(VerifiedToken, Arc<KeyPair>), Rejection> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Rejection::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(Rejection::Malformed)?;
         let kid = kid(&decode(header)?)?;
@@ -147,9 +162,11 @@ impl Verifier {
         }
         let claims = Claims::parse(&decode(claims)?)?;
         claims.check_time(now, self.lifetime_max_seconds)?;
+        source.may_claim(key_pair.pair.id).map_err(Rejection::Unexamined)?;
         let genuine = key_pair.public_key.verifies(signed.as_bytes(), &signature);
         metrics::counter!("tollhouse_jwt_verify_total", "result" => if genuine { "good" } else { "bad" }).increment(1);
         if !genuine {
+            source.forged(key_pair.pair.id);
             return Err(Rejection::Signature);
         }
         let verified = VerifiedToken {

@@ -108,7 +108,8 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
         environment: Some(config.server.environment),
         simulators: config.simulators.enabled,
         refuse_card_numbers: config.refuse_card_numbers,
-        token_lifetime_max_seconds: None,
+        token_lifetime_max_seconds: config.token_lifetime_max_seconds,
+        rates: config.limits,
     };
     let parts = Parts {
         database,
@@ -122,7 +123,7 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let engine = Engine::start(parts).await.map_err(|error| named(error, &config.root_key_file))?;
 
     let draining = Draining::default();
-    let options = ApiOptions { draining: draining.clone() };
+    let options = ApiOptions { draining: draining.clone(), trusted_proxies: config.server.trusted_proxies.clone() };
     let public = Stop { drain: CancellationToken::new(), abort: CancellationToken::new() };
     let mut tasks = JoinSet::new();
     let connections = Connections::allowed(LIMITS.connections_max);

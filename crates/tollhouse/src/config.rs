@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use connectors::credentials::Environment;
 use domain::Secret;
+use engine::limits::Rates;
 use ipnet::IpNet;
 use url::Url;
 
@@ -33,6 +35,10 @@ pub(crate) struct Config {
     pub(crate) outbound: Outbound,
     /// Whether a body with a card number under a card's name is refused.
     pub(crate) refuse_card_numbers: bool,
+    /// How many requests pass.
+    pub(crate) limits: Rates,
+    /// The longest lifetime of a token; `None` for any.
+    pub(crate) token_lifetime_max_seconds: Option<i64>,
     /// Where providers live instead of where their definitions say, by provider id.
     pub(crate) providers: Vec<ProviderPlace>,
     /// Directories of definition files.
@@ -46,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) environment: Environment,
     /// Both files, or plain HTTP.
     pub(crate) tls: Option<TlsFiles>,
+    /// Proxies whose word about where a request comes from is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 /// Certificate chain and key of the public listener.
@@ -178,6 +186,7 @@ impl Config {
         let listen = reader.required("server.listen", Entry::address);
         let environment = reader.required("server.environment", Entry::environment);
         let tls = reader.tls();
+        let trusted_proxies = reader.required("server.trusted_proxies", Entry::networks);
         let url = reader.required("database.url", Entry::database_url);
         let migrate = reader.required("database.migrate", Entry::boolean);
         let root_key_file = reader.required("vault.root_key_file", Entry::path);
@@ -191,11 +200,13 @@ impl Config {
         let ca_file = reader.optional("outbound.ca_file", Entry::path);
         let definitions = reader.required("definitions.dirs", Entry::paths);
         let refuse_card_numbers = reader.required("sessions.refuse_card_numbers", Entry::boolean);
+        let limits = reader.limits();
+        let token_lifetime_max_seconds = reader.required("tokens.lifetime_max_seconds", Entry::seconds_or_none);
         let providers = reader.providers();
         let problems = reader.problems;
         let read = || {
             Some(Self {
-                server: Server { listen: listen?, environment: environment?, tls },
+                server: Server { listen: listen?, environment: environment?, tls, trusted_proxies: trusted_proxies? },
                 database: Database { url: url?, migration: if migrate? { Migration::AtStart } else { Migration::ByHand } },
                 root_key_file: root_key_file?,
                 simulators: Simulators { enabled: simulators_enabled?, listen: simulators_listen? },
@@ -203,6 +214,8 @@ impl Config {
                 egress: Egress { allow: allow?, allow_http: allow_http? },
                 outbound: Outbound { timeout: timeout?, connect_timeout: connect_timeout?, ca_file },
                 refuse_card_numbers: refuse_card_numbers?,
+                limits: limits?,
+                token_lifetime_max_seconds: token_lifetime_max_seconds?,
                 providers,
                 definitions: definitions?,
             })
@@ -251,6 +264,13 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn limits(&mut self) -> Option<Rates> {
+        let key_pair = self.required("limits.key_pair_per_second", Entry::rate);
+        let merchant_account = self.required("limits.merchant_account_per_second", Entry::rate);
+        let failed_authentications = self.required("limits.failed_authentications_per_second", Entry::rate);
+        Some(Rates { key_pair: key_pair?, merchant_account: merchant_account?, failed_authentications: failed_authentications? })
     }
 
     fn providers(&mut self) -> Vec<ProviderPlace> {
@@ -331,6 +351,30 @@ impl Entry {
             .filter(|ms| (1..=MILLISECONDS_MAX).contains(ms))
             .map(Duration::from_millis)
             .ok_or_else(|| format!("must be a whole number of milliseconds from 1 to {MILLISECONDS_MAX}"))
+    }
+
+    /// A whole number up to a limit, where 0 stands for none.
+    fn count(&self, max: u64, what: &str) -> Result<u64, String> {
+        let number = match &self.raw {
+            Raw::Integer(number) => u64::try_from(*number).ok(),
+            Raw::Text(text) => text.parse().ok(),
+            Raw::String(_) | Raw::Boolean(_) | Raw::List(_) => return Err("must be a whole number, without quotes".to_owned()),
+        };
+        number.filter(|number| *number <= max).ok_or_else(|| format!("must be a whole number of {what} from 1 to {max}, or 0 for no limit"))
+    }
+
+    fn rate(&self) -> Result<Option<NonZeroU32>, String> {
+        // Buckets are counted in nanoseconds: far above this, rounding would be seen. No single machine answers as many.
+        const PER_SECOND_MAX: u64 = 1_000_000;
+        let number = self.count(PER_SECOND_MAX, "requests per second")?;
+        Ok(u32::try_from(number).ok().and_then(NonZeroU32::new))
+    }
+
+    fn seconds_or_none(&self) -> Result<Option<i64>, String> {
+        // A hundred years: nobody means more.
+        const SECONDS_MAX: u64 = 100 * 365 * 86_400;
+        let number = self.count(SECONDS_MAX, "seconds")?;
+        Ok(i64::try_from(number).ok().filter(|seconds| *seconds > 0))
     }
 
     fn list(&self) -> Result<Vec<&str>, String> {

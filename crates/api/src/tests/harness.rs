@@ -12,6 +12,7 @@ use connectors::catalogue::Catalogue;
 use connectors::outbound::{Backoff, EgressPolicy, Outbound, OutboundOptions, Resolution};
 use domain::Secret;
 use engine::bootstrap::{FirstKey, Ground, init};
+use engine::limits::Rates;
 use engine::signing::{SigningKey, TokenClaims};
 use engine::vault::RootKey;
 use engine::{Clock as _, Engine, Ids as _, Parts, RandomIds, Rules, SystemClock};
@@ -73,11 +74,17 @@ impl Harness {
             root_key,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds::new()),
-            rules: Rules { environment: None, simulators: true, refuse_card_numbers: true, token_lifetime_max_seconds: None },
+            rules: Rules {
+                environment: None,
+                simulators: true,
+                refuse_card_numbers: true,
+                token_lifetime_max_seconds: None,
+                rates: Rates::UNLIMITED,
+            },
         });
         let engine = engine.await.unwrap();
         let draining = Draining::default();
-        let router = router(engine.clone(), ApiOptions { draining: draining.clone() });
+        let router = router(engine.clone(), ApiOptions { draining: draining.clone(), trusted_proxies: Vec::new() });
         Self { engine, draining, router, key, _directory: directory }
     }
 

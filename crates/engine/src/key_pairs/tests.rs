@@ -4,7 +4,7 @@ use domain::Permission;
 
 use super::*;
 use crate::signing::PublicKey;
-use crate::testing::instance::{Instance, first_page};
+use crate::testing::instance::{Instance, ORIGIN, first_page};
 use crate::testing::{account_id, id};
 
 fn new(role_ids: Vec<RoleId>, accounts: &[&str]) -> NewApiKeyPair {
@@ -158,15 +158,15 @@ async fn r38_tokens_of_a_pair_are_refused_as_soon_as_it_is_off() {
     Instance::on_each_engine(async |instance| {
         let key = instance.bound_key(&["full-access"], &[]).await;
         let token = instance.token(&key, &["*.read"]);
-        let caller = instance.engine.authenticate(&token).unwrap();
+        let caller = instance.engine.authenticate(&token, ORIGIN).unwrap();
         let id = caller.actor().id;
         let active = |active| ApiKeyPairPatch { active: Patch::Value(active), ..ApiKeyPairPatch::default() };
         update(&instance.engine, &instance.caller(), &instance.request(), id, active(false)).await.unwrap();
-        assert!(instance.engine.authenticate(&token).is_err());
+        assert!(instance.engine.authenticate(&token, ORIGIN).is_err());
         update(&instance.engine, &instance.caller(), &instance.request(), id, active(true)).await.unwrap();
-        instance.engine.authenticate(&token).unwrap();
+        instance.engine.authenticate(&token, ORIGIN).unwrap();
         delete(&instance.engine, &instance.caller(), &instance.request(), id).await.unwrap();
-        assert!(instance.engine.authenticate(&token).is_err());
+        assert!(instance.engine.authenticate(&token, ORIGIN).is_err());
         assert!(matches!(get(&instance.engine, &instance.caller(), id).await, Err(Refusal::NotFound)));
     })
     .await;

@@ -1,6 +1,7 @@
 //! A whole engine on SQLite in a directory of its own, with one definition file and one scripted provider.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,10 +19,14 @@ use super::provider::Provider;
 use super::{CountingIds, ManualClock, account_id, root_key};
 use crate::bootstrap::{Ground, ensure_key_pair};
 use crate::key_pairs;
+use crate::limits::Rates;
 use crate::merchant_accounts::{self, NewMerchantAccount};
 use crate::payment_services::NewPaymentService;
 use crate::signing::{SigningKey, TokenClaims};
 use crate::{Caller, Clock as _, Engine, Ids as _, Parts, Request, Rules, StartError};
+
+/// Who asks, in all tests.
+pub(crate) const ORIGIN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Two methods, of which one creates no sessions; a secret with prefixes, a renamed field, and one of each other kind.
 const DEFINITION: &str = r#"format = 1
@@ -87,7 +92,7 @@ merchant_id = { label = "Merchant ID" }
 "#;
 
 pub(crate) const ANYTHING_GOES: Rules =
-    Rules { environment: None, simulators: true, refuse_card_numbers: true, token_lifetime_max_seconds: None };
+    Rules { environment: None, simulators: true, refuse_card_numbers: true, token_lifetime_max_seconds: None, rates: Rates::UNLIMITED };
 
 pub(crate) struct Instance {
     pub(crate) engine: Arc<Engine>,
@@ -148,7 +153,7 @@ impl Instance {
     }
 
     pub(crate) fn caller_of(&self, key: &SigningKey, scopes: &[&str]) -> Caller {
-        self.engine.authenticate(&self.token(key, scopes)).unwrap()
+        self.engine.authenticate(&self.token(key, scopes), ORIGIN).unwrap()
     }
 
     /// A key pair that is bound to accounts, with the roles of the slugs.
@@ -171,7 +176,7 @@ impl Instance {
     }
 
     pub(crate) fn request(&self) -> Request {
-        Request { actor: self.caller().actor(), request_id: "request-1".to_owned(), origin: "192.0.2.1".to_owned() }
+        Request { actor: self.caller().actor(), request_id: "request-1".to_owned(), origin: ORIGIN.to_string() }
     }
 
     /// Makes an account and its scope.

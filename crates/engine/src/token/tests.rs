@@ -9,14 +9,18 @@ use p521::ecdsa::signature::Verifier as _;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Clock;
+use crate::limits::{Limits, Rates};
 use crate::signing::{SigningKey, TokenClaims};
-use crate::testing::{NOON, key_pair, root_key, stored};
+use crate::testing::instance::ORIGIN;
+use crate::testing::{ManualClock, NOON, key_pair, root_key, stored};
 
 struct Bench {
     key: SigningKey,
     inactive: SigningKey,
     snapshot: Snapshot,
     verifier: Verifier,
+    limits: Limits,
 }
 
 impl Bench {
@@ -25,11 +29,11 @@ impl Bench {
         let mut asleep = key_pair(11, &inactive, &[1], &[]);
         asleep.active = false;
         let snapshot = Snapshot::build(stored(vec![key_pair(10, &key, &[1], &[]), asleep]), &root_key(), None).unwrap();
-        Self { key, inactive, snapshot, verifier: Verifier::new(None) }
+        Self { key, inactive, snapshot, verifier: Verifier::new(None), limits: limits() }
     }
 
     fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
-        self.verifier.verify(token, &self.snapshot, NOON).map(|(token, _)| token)
+        self.verifier.verify(token, &self.snapshot, NOON, &self.limits.source(ORIGIN)).map(|(token, _)| token)
     }
 
     fn header(&self) -> Value {
@@ -68,6 +72,12 @@ impl Bench {
     fn signature(&self) -> Vec<u8> {
         URL_SAFE_NO_PAD.decode(self.good().rsplit_once('.').unwrap().1).unwrap()
     }
+}
+
+/// Nothing is limited.
+fn limits() -> Limits {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    Limits::new(Rates::UNLIMITED, &clock)
 }
 
 fn claims() -> Value {
@@ -381,7 +391,9 @@ fn r35_time_is_judged_to_the_second() {
 fn r38_a_remembered_token_dies_with_its_key_and_its_time() {
     let bench = Bench::new();
     let token = bench.good();
-    let verify = |snapshot: &Snapshot, seconds: i64| bench.verifier.verify(&token, snapshot, NOON.plus_seconds(seconds)).map(|_| ());
+    let verify = |snapshot: &Snapshot, seconds: i64| {
+        bench.verifier.verify(&token, snapshot, NOON.plus_seconds(seconds), &bench.limits.source(ORIGIN)).map(|_| ())
+    };
     assert_eq!(verify(&bench.snapshot, 0), Ok(()));
     assert!(bench.verifier.cache.get(&fingerprint(&token)).is_some());
 
@@ -436,11 +448,11 @@ fn a_remembered_token_counts_for_a_key_that_was_registered_again() {
     let token = bench.good();
     bench.verify(&token).unwrap();
     let holding = |pairs| Snapshot::build(stored(pairs), &root_key(), None).unwrap();
-    let gone = bench.verifier.verify(&token, &holding(Vec::new()), NOON);
+    let gone = bench.verifier.verify(&token, &holding(Vec::new()), NOON, &bench.limits.source(ORIGIN));
     assert_eq!(gone.map(|_| ()).unwrap_err(), Rejection::UnknownKey);
     let again = holding(vec![key_pair(12, &bench.key, &[1], &[])]);
     for _ in 0..2 {
-        let (verified, key_pair) = bench.verifier.verify(&token, &again, NOON).unwrap();
+        let (verified, key_pair) = bench.verifier.verify(&token, &again, NOON, &bench.limits.source(ORIGIN)).unwrap();
         let twelve = ApiKeyPairId(crate::testing::id(12));
         assert_eq!((verified.key_pair_id, key_pair.pair.id), (twelve, twelve));
     }

@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Boolean,
     /// A whole number of milliseconds, above zero.
     Milliseconds,
+    /// A whole number, or 0 for no limit.
+    Count,
     /// IP address and port.
     Address,
     /// IP address and port, or `off`.
@@ -77,6 +79,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("server", "tls_cert_file", Kind::Path, None, "PEM certificate chain. With it and the key, the API speaks TLS."),
     key("server", "tls_key_file", Kind::Path, None, "PEM private key of the certificate."),
+    key(
+        "server",
+        "trusted_proxies",
+        Kind::Networks,
+        Some(""),
+        "Networks (CIDR) of proxies whose `X-Forwarded-For` is believed. Everybody else is taken for who connects.",
+    ),
     Key {
         section: "database",
         name: "url",
@@ -113,6 +122,22 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Boolean,
         Some("true"),
         "Whether a session whose body holds a card number under a card's name is refused. `false` brings this host, its network and its logs into the scope of PCI DSS.",
+    ),
+    key("limits", "key_pair_per_second", Kind::Count, Some("0"), "Requests of one API key pair per second; 0 for no limit."),
+    key("limits", "merchant_account_per_second", Kind::Count, Some("0"), "Requests in one merchant account per second; 0 for no limit."),
+    key(
+        "limits",
+        "failed_authentications_per_second",
+        Kind::Count,
+        Some("50"),
+        "Refused tokens from one address per second, after which it is answered 429; 0 for no limit.",
+    ),
+    key(
+        "tokens",
+        "lifetime_max_seconds",
+        Kind::Count,
+        Some("0"),
+        "The longest lifetime of a token that is accepted, from `iat` (or `nbf`) to `exp`; 0 for any.",
     ),
     key("definitions", "dirs", Kind::Paths, Some(""), "Directories of definition files that add to the built-in ones or replace them."),
 ];
