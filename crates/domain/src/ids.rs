@@ -36,7 +36,7 @@ uuid_id! {
     ApiKeyPairId;
     /// A role, built in or not.
     RoleId;
-    /// The record of one session; also the id of the attempt, sent as upstream idempotency key.
+    /// The record of one session; that of the first one is also the id of the attempt, sent as upstream idempotency key.
     SessionRecordId;
     /// One entry of the audit log.
     AuditEntryId;

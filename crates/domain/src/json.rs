@@ -9,6 +9,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+mod canonical;
+
+pub use self::canonical::canonical;
+
 /// Deepest nesting that is accepted, of objects and arrays together: deep enough for any payment service, shallow enough for any parser behind us.
 pub const DEPTH_MAX: usize = 64;
 

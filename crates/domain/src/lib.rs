@@ -7,6 +7,7 @@ pub mod audit;
 pub mod card_number;
 pub mod code;
 pub mod definition;
+pub mod idempotency;
 pub mod ids;
 pub mod json;
 pub mod merchant_account;

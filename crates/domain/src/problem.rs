@@ -37,7 +37,7 @@ pub struct Problem {
     pub pointer: String,
     /// For a person.
     pub message: String,
-    /// A stable word: `missing`, `type_error`, `value_error`, `string_too_short`, `string_too_long`, `pattern_mismatch`, `out_of_range`, `unknown_reference`, `conflict`, `not_supported`.
+    /// A stable word: `missing`, `type_error`, `value_error`, `string_too_short`, `string_too_long`, `pattern_mismatch`, `out_of_range`, `unknown_reference`, `conflict`, `not_supported`, `idempotency_key_mismatch`.
     pub kind: &'static str,
 }
 
@@ -50,6 +50,11 @@ impl Problem {
     /// A problem with a path parameter.
     pub fn path(name: &str, kind: &'static str, message: impl Into<String>) -> Self {
         Self { location: Location::Path, pointer: name.into(), message: message.into(), kind }
+    }
+
+    /// A problem with a header.
+    pub fn header(name: &str, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { location: Location::Header, pointer: name.into(), message: message.into(), kind }
     }
 
     /// A problem with a query parameter.

@@ -93,7 +93,7 @@ pub struct RecordedFacts {
 /// The one trace that a session leaves: no bodies, no secrets, no message text.
 #[derive(Clone, Debug)]
 pub struct SessionRecord {
-    /// Also the attempt's id, sent to the service as idempotency key where it takes one.
+    /// Also the attempt's id, sent to the service as idempotency key where it takes one; a repetition under the caller's idempotency key has a record of its own and the attempt's id of the first.
     pub id: SessionRecordId,
     /// The `x-request-id` of the answer.
     pub request_id: String,
