@@ -51,7 +51,7 @@ pub struct Access {
 /// One session, or one verification.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
-    /// The record's id, sent along as idempotency key where the service takes one.
+    /// The id of the first session under this attempt, sent along as idempotency key where the service takes one. A repetition is the same attempt.
     pub id: SessionRecordId,
     /// When it was asked for.
     pub now: Timestamp,
@@ -222,12 +222,15 @@ impl Caller {
     }
 
     /// One limit for everything that a session needs, the token included.
-    fn deadline(&self, access: &Access) -> Instant {
-        let limit = match access.credentials.timeout_ms() {
+    pub fn time_limit(&self, access: &Access) -> Duration {
+        match access.credentials.timeout_ms() {
             Some(ms) => Duration::from_millis(ms.min(TIMEOUT_MS_MAX)),
             None => self.outbound.call_timeout(),
-        };
-        Instant::now() + limit
+        }
+    }
+
+    fn deadline(&self, access: &Access) -> Instant {
+        Instant::now() + self.time_limit(access)
     }
 
     async fn run(&self, trip: &mut Trip<'_>, source: TokenSource) -> End {

@@ -56,6 +56,13 @@ impl Connector {
         creates_sessions(&self.provider, self.method())
     }
 
+    /// How many hours the payment service recognises a session that is sent again; `None` if it would take it for another one. Of two steps each must be recognised, since each may have been made.
+    pub fn recognises_hours(&self) -> Option<u32> {
+        let hours = |call: &Call| call.idempotency.as_ref().map(|idempotency| idempotency.hours);
+        let first = hours(self.provider.session.as_ref()?)?;
+        self.provider.second.as_ref().map_or(Some(first), |second| hours(second).map(|hours| hours.min(first)))
+    }
+
     /// Whether credentials can be proved.
     pub fn can_verify(&self) -> bool {
         self.provider.verify.is_some()
