@@ -138,6 +138,13 @@ impl Database {
         self.0.source.write().await
     }
 
+    /// Begins a transaction that writes alongside others, for rows that belong to one request and of which no change of configuration depends: on PostgreSQL it does not wait for the row of the installation. On SQLite there is one writer all the same.
+    ///
+    /// What it reads may be changed by another before it ends, so its changes must say what they expect to find.
+    pub async fn write_alongside(&self) -> Result<Tx, StoreError> {
+        self.0.source.begin_write().await
+    }
+
     /// The way for session records.
     pub fn records(&self) -> &RecordWriter {
         &self.0.records
@@ -197,7 +204,7 @@ impl Source {
         Ok(tx)
     }
 
-    /// Begins to write without waiting for other changes of configuration, where the engine has several writers.
+    /// Begins to write without waiting for changes of configuration, where the engine has several writers.
     async fn begin_write(&self) -> Result<Tx, StoreError> {
         // As in `read`.
         let link = match &self.store {

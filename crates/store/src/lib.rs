@@ -2,7 +2,7 @@
 //!
 //! A [`Database`] hands out transactions, `read()` or `write()`, and the functions of the modules below work on them. Each statement is declared once, in a `statements!` block, and runs on both engines.
 //!
-//! **Writing.** On SQLite there is one connection that writes; on PostgreSQL a write transaction begins by locking the row of the installation. So on both engines changes of configuration follow one another, and what a write transaction reads is current until it ends. Session records take another way: they are many, and go through the [`RecordWriter`], which commits them in groups.
+//! **Writing.** On SQLite there is one connection that writes; on PostgreSQL a write transaction begins by locking the row of the installation. So on both engines changes of configuration follow one another, and what a write transaction reads is current until it ends. Session records take another way: they are many, and go through the [`RecordWriter`], which commits them in groups. Idempotency keys take a third, `write_alongside()`: their rows belong to one request each, so they need not wait for one another.
 //!
 //! **Tenancy.** Functions on the tables of a merchant account take a [`domain::Scope`]; there is no way to read another account's rows by forgetting a condition.
 //!
@@ -17,6 +17,7 @@ pub mod data_keys;
 mod database;
 mod error;
 mod health;
+pub mod idempotency_keys;
 pub mod merchant_accounts;
 pub mod payment_services;
 mod record_writer;

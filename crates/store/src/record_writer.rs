@@ -18,6 +18,7 @@ use crate::database::{PostgresPool, Source, SqliteFile, Store};
 use crate::health::Health;
 use crate::statement::within;
 
+pub(crate) use insert::one;
 #[cfg(test)]
 pub(crate) use insert::{inserts, sizes};
 

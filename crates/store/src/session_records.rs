@@ -1,4 +1,4 @@
-//! Session records, as far as they are read. They are written by the [`crate::RecordWriter`].
+//! Session records, as far as they are read. They are written by the [`crate::RecordWriter`], or here where something else must be written with them.
 
 use domain::page::{Page, PageRequest, Position};
 use domain::session::{Delivered, RecordedFacts, SessionCode, SessionRecord, SessionStatus};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::row::At;
 use crate::statement::NewestFirst;
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, record_writer};
 
 /// Most values that one member may be looked for by. Each has a place of its own in the statements, and the codes, of which there are nine, fit.
 pub const FILTER_VALUES_MAX: usize = 10;
@@ -171,6 +171,12 @@ struct RecordRow {
     duration_ms: i64,
     service_duration_ms: Option<i64>,
     created_at: i64,
+}
+
+/// Writes a record of the account together with what else the transaction writes.
+pub async fn insert(tx: &mut Tx, scope: &Scope, record: &SessionRecord) -> Result<(), StoreError> {
+    debug_assert_eq!(scope.account(), &record.merchant_account_id, "a record is written in its own account");
+    record_writer::one(tx, record).await
 }
 
 /// One record.

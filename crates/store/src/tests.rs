@@ -3,6 +3,7 @@
 mod configuration;
 mod failures;
 mod fixtures;
+mod idempotency_keys;
 mod key_pairs;
 mod paging;
 mod records;

@@ -14,6 +14,7 @@ fn every_statement() -> Vec<Statement> {
         crate::audit_log::ALL,
         crate::data_keys::ALL,
         crate::database::ALL,
+        crate::idempotency_keys::ALL,
         crate::merchant_accounts::ALL,
         crate::payment_services::ALL,
         crate::record_writer::inserts(),
@@ -78,7 +79,7 @@ async fn a_newer_schema_is_refused_with_a_reason() {
         execute(&place, newer).await;
         for outcome in [place.db.migrate().await, place.db.check_schema().await] {
             let error = outcome.unwrap_err();
-            assert!(matches!(error, OpenError::NewerSchema { database: 9, binary: 1 }), "{error:?}");
+            assert!(matches!(error, OpenError::NewerSchema { database: 9, binary: 2 }), "{error:?}");
             assert!(error.to_string().contains("this binary is too old"), "{error}");
         }
         // Nothing was changed by the refusal, and what is open goes on.
@@ -108,7 +109,7 @@ async fn an_empty_database_is_told_apart_from_a_migrated_one() {
 async fn check_empty(url: &str) {
     let db = Database::open_with(url, PATIENT).await.unwrap();
     let error = db.check_schema().await.unwrap_err();
-    assert!(matches!(error, OpenError::OlderSchema { database: 0, binary: 1 }), "{error:?}");
+    assert!(matches!(error, OpenError::OlderSchema { database: 0, binary: 2 }), "{error:?}");
     assert!(error.to_string().contains("tollhouse migrate"), "{error}");
     db.close().await;
 }
