@@ -88,6 +88,8 @@ pub struct Rules {
     pub simulators: bool,
     /// Whether a session whose body holds a card number under a card's name is refused.
     pub refuse_card_numbers: bool,
+    /// How many days session records are kept.
+    pub session_records_kept_days: u32,
     /// The longest lifetime of a token that is accepted; `None` for any.
     pub token_lifetime_max_seconds: Option<i64>,
     /// How much key pairs, merchant accounts and addresses may take.

@@ -24,6 +24,8 @@ pub enum Refusal {
         /// The id of the one there is, where the caller may know it.
         resource_id: Option<String>,
     },
+    /// The same request, by its idempotency key, is being carried out.
+    Concurrent,
     /// The database can not be used. Nothing was done, or what was done could not be recorded; it has been logged.
     Unavailable,
     /// A payment service did not answer where its answer is the result.

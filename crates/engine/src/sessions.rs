@@ -17,15 +17,21 @@ use connectors::credentials::Credentials;
 use domain::card_number::card_number_members;
 use domain::json::JsonError;
 use domain::session::{Delivered, RecordedFacts, Session, SessionCode, SessionRecord};
-use domain::{JsonObject, PaymentServiceId, Problem, Scope, SessionRecordId};
+use domain::{JsonObject, PaymentServiceId, Problem, Scope, SessionRecordId, Timestamp};
+use store::StoreError;
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::payment_services::fields::open_for_call;
 use crate::snapshot::{Service, Snapshot};
 use crate::{Engine, Refusal, Request};
 
+mod interrupted;
+mod once;
 #[cfg(test)]
 mod tests;
+
+pub use self::once::{Answered, Once, create_once};
 
 /// The most things that one refusal names.
 const PROBLEMS_MAX: usize = 100;
@@ -43,12 +49,23 @@ pub enum Target {
 
 /// Everything that is settled before anything is sent.
 struct Plan {
+    scope: Scope,
     access: Access,
     attempt: Attempt,
+    /// The id of the record that it will leave.
+    record: SessionRecordId,
     service: PaymentServiceId,
+    /// When the payment service was last changed.
+    service_updated_at: Timestamp,
     body: JsonObject,
     request: Request,
     started: Instant,
+}
+
+/// A session that has ended and is not recorded yet.
+struct Ended {
+    session: Session,
+    record: SessionRecord,
 }
 
 /// Creates a session. The checks come in the order that the API promises: target, body, then what is ours.
@@ -59,9 +76,15 @@ pub async fn create(
     target: Target,
     body: Bytes,
 ) -> Result<(Session, Delivered), Refusal> {
+    let plan = plan(engine, scope, request, &target, body)?;
+    answer_of(engine.tasks.spawn(run(Arc::clone(engine), plan).in_current_span())).await
+}
+
+/// Makes all checks.
+fn plan(engine: &Engine, scope: &Scope, request: &Request, target: &Target, body: Bytes) -> Result<Plan, Refusal> {
     let started = Instant::now();
     let snapshot = engine.snapshot();
-    let (connector, service) = resolve(engine, &snapshot, scope, &target)?;
+    let (connector, service) = resolve(engine, &snapshot, scope, target)?;
     let body = parse(body)?;
     let access = access(&snapshot, scope, connector, &service)?;
     let problems = problems(engine, &access, &body);
@@ -73,9 +96,21 @@ pub async fn create(
         return Err(Refusal::Unavailable);
     }
     let now = engine.now();
-    let attempt = Attempt { id: SessionRecordId(engine.ids.v7(now)), now };
-    let plan = Plan { access, attempt, service: service.service.id, body, request: request.clone(), started };
-    let task = engine.tasks.spawn(run(Arc::clone(engine), plan).in_current_span());
+    let record = SessionRecordId(engine.ids.v7(now));
+    Ok(Plan {
+        scope: scope.clone(),
+        access,
+        attempt: Attempt { id: record, now },
+        record,
+        service: service.service.id,
+        service_updated_at: service.service.updated_at,
+        body,
+        request: request.clone(),
+        started,
+    })
+}
+
+async fn answer_of<T>(task: JoinHandle<Result<T, Refusal>>) -> Result<T, Refusal> {
     match task.await {
         Ok(result) => result,
         Err(error) => Err(Refusal::failed("the task of a session ended without an answer", error)),
@@ -83,7 +118,19 @@ pub async fn create(
 }
 
 async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Refusal> {
-    let Plan { access, attempt, service, body, request, started } = plan;
+    let Ended { session, record } = execute(&engine, plan).await;
+    observe(&record);
+    let delivered = record.delivered;
+    let trace = Trace::of(&record);
+    match engine.database.records().write(record).await {
+        Ok(()) => Ok((session, delivered)),
+        Err(error) => Err(trace.unrecorded(&error)),
+    }
+}
+
+/// Calls the payment service.
+async fn execute(engine: &Engine, plan: Plan) -> Ended {
+    let Plan { access, attempt, record: id, service, body, request, started, .. } = plan;
     let outcome = match without_unwinding(engine.connectors.session(&access, &attempt, &body)).await {
         Ok(outcome) => outcome,
         Err(panic) => {
@@ -102,7 +149,7 @@ async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Re
         }
     };
     let record = SessionRecord {
-        id: attempt.id,
+        id,
         request_id: request.request_id,
         merchant_account_id: access.account.clone(),
         payment_service_id: service,
@@ -118,20 +165,37 @@ async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Re
         service_duration_ms: outcome.service_duration_ms,
         created_at: attempt.now,
     };
-    observe(&record);
-    let request_id = record.request_id.clone();
-    let service_session_id = record.facts.service_session_id.clone();
-    if let Err(error) = engine.database.records().write(record).await {
+    Ended { session: outcome.session, record }
+}
+
+/// What is said of a record that could not be written, so that somebody can find out what became of the session.
+struct Trace {
+    request_id: String,
+    service_session_id: Option<String>,
+    connector: String,
+}
+
+// === impl Trace ===
+
+impl Trace {
+    fn of(record: &SessionRecord) -> Self {
+        Self {
+            request_id: record.request_id.clone(),
+            service_session_id: record.facts.service_session_id.clone(),
+            connector: record.definition_id.to_string(),
+        }
+    }
+
+    fn unrecorded(self, error: &StoreError) -> Refusal {
         tracing::error!(
             %error,
-            request_id,
-            service_session_id,
-            connector = access.connector.definition.id.as_str(),
+            request_id = self.request_id,
+            service_session_id = self.service_session_id,
+            connector = self.connector,
             "The record of a session could not be written after the payment service was called; the session is not acknowledged."
         );
-        return Err(Refusal::Unavailable);
+        Refusal::Unavailable
     }
-    Ok((outcome.session, outcome.delivered))
 }
 
 /// The connector and the service that a target means, by the rules and in the order of the API.

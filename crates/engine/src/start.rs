@@ -89,6 +89,7 @@ impl Engine {
         engine.spawn_flushing();
         engine.spawn_purging();
         engine.spawn_forgetting();
+        engine.spawn_concluding();
         Ok(engine)
     }
 }

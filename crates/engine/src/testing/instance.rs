@@ -91,8 +91,14 @@ card = { name = "Silent cards" }
 merchant_id = { label = "Merchant ID" }
 "#;
 
-pub(crate) const ANYTHING_GOES: Rules =
-    Rules { environment: None, simulators: true, refuse_card_numbers: true, token_lifetime_max_seconds: None, rates: Rates::UNLIMITED };
+pub(crate) const ANYTHING_GOES: Rules = Rules {
+    environment: None,
+    simulators: true,
+    refuse_card_numbers: true,
+    session_records_kept_days: 400,
+    token_lifetime_max_seconds: None,
+    rates: Rates::UNLIMITED,
+};
 
 pub(crate) struct Instance {
     pub(crate) engine: Arc<Engine>,
