@@ -148,6 +148,10 @@ impl Client {
             let account = HeaderValue::from_str(account).map_err(|_| Error::InvalidHeader("x-gr4vy-merchant-account-id"))?;
             call = call.header("x-gr4vy-merchant-account-id", account);
         }
+        if let Some(key) = &request.idempotency_key {
+            let key = HeaderValue::from_str(key).map_err(|_| Error::InvalidHeader("idempotency-key"))?;
+            call = call.header("idempotency-key", key);
+        }
         if let Some(body) = &request.body {
             call = call.header(CONTENT_TYPE, "application/json").body(body.0.clone());
         }

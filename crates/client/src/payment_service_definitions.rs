@@ -155,7 +155,12 @@ impl<'a> PaymentServiceDefinitions<'a> {
         self.client.fetch(session(id).json(body)?).await
     }
 
-    /// The same for one merchant account. This route declares none: hosted Gr4vy lets the key decide, Tollhouse honours one that is named.
+    /// The same under an idempotency key: called again with the same key and body within 24 hours, it creates nothing anew and answers the same. Tollhouse only: hosted Gr4vy declares no key here.
+    pub async fn create_session_once<B: Serialize + ?Sized>(&self, id: &str, body: &B, key: &str) -> Result<PaymentServiceSession, Error> {
+        self.client.fetch(session(id).idempotency_key(key).json(body)?).await
+    }
+
+    /// Creates a session in one merchant account. This route declares none: hosted Gr4vy lets the key decide, Tollhouse honours one that is named.
     pub async fn create_session_for<B: Serialize + ?Sized>(
         &self,
         merchant_account: &str,

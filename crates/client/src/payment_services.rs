@@ -281,7 +281,12 @@ impl<'a> PaymentServices<'a> {
 
     /// Creates a session with this payment service. The body is the payment service's own.
     pub async fn create_session<B: Serialize + ?Sized>(&self, id: Uuid, body: &B) -> Result<PaymentServiceSession, Error> {
-        self.client.fetch(Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(body)?).await
+        self.client.fetch(session(id).json(body)?).await
+    }
+
+    /// The same under an idempotency key: called again with the same key and body within 24 hours, it creates nothing anew and answers the same. Tollhouse only: hosted Gr4vy declares no key here.
+    pub async fn create_session_once<B: Serialize + ?Sized>(&self, id: Uuid, body: &B, key: &str) -> Result<PaymentServiceSession, Error> {
+        self.client.fetch(session(id).idempotency_key(key).json(body)?).await
     }
 }
 
@@ -293,6 +298,10 @@ impl PaymentServiceFilter {
 
 fn of_service(method: Method, id: Uuid) -> Request {
     Request::new(method, [ROUTE, &id.to_string()]).for_client_account()
+}
+
+fn session(id: Uuid) -> Request {
+    Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account()
 }
 
 fn yes() -> bool {

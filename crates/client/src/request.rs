@@ -15,6 +15,7 @@ pub struct Request {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Body>,
     pub(crate) account: AccountHeader,
+    pub(crate) idempotency_key: Option<String>,
 }
 
 /// The bytes of a body; they hold credentials at times, so they do not print.
@@ -57,6 +58,7 @@ impl Request {
             query: Vec::new(),
             body: None,
             account: AccountHeader::Undeclared,
+            idempotency_key: None,
         }
     }
 
@@ -71,6 +73,13 @@ impl Request {
     pub fn json<B: Serialize + ?Sized>(mut self, body: &B) -> Result<Self, Error> {
         self.body = Some(Body(serde_json::to_vec(body).map_err(Error::Encode)?));
         Ok(self)
+    }
+
+    /// Names the request, so that sending it again within 24 hours does nothing twice: 1 to 255 printable characters, new for each thing that is to be done. The answer to a repetition carries the header `idempotent-replayed`. Operations that do not honour the key ignore it.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: &str) -> Self {
+        self.idempotency_key = Some(key.to_owned());
+        self
     }
 
     /// Sends the client's merchant account with this request.

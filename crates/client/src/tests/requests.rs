@@ -52,6 +52,20 @@ async fn a_session_names_the_merchant_account_by_service_or_when_told_to() {
 }
 
 #[tokio::test]
+async fn a_session_that_may_be_sent_again_carries_its_key() {
+    let server = Listener::start(vec![answer(200, SESSION), answer(200, SESSION), answer(200, SESSION)]).await;
+    let client = server.client();
+    client.payment_services().create_session_once(service(), &json!({}), "order 1").await.unwrap();
+    client.payment_service_definitions().create_session_once("adyen-ideal", &json!({}), "order-2").await.unwrap();
+    client.payment_services().create_session(service(), &json!({})).await.unwrap();
+    let heard = server.heard();
+    let keys: Vec<_> = heard.iter().map(|heard| heard.header("idempotency-key")).collect();
+    assert_eq!(keys, [Some("order 1"), Some("order-2"), None]);
+    let refused = client.payment_services().create_session_once(service(), &json!({}), "a\nb").await;
+    assert!(matches!(refused, Err(Error::InvalidHeader("idempotency-key"))), "{refused:?}");
+}
+
+#[tokio::test]
 async fn filters_travel_percent_encoded_and_absent_ones_do_not() {
     let server = Listener::start(vec![answer(200, r#"{"items":[]}"#), answer(200, r#"{"items":[]}"#)]).await;
     let client = server.client();
