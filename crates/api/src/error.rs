@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::Problem;
+use domain::idempotency::StoredAnswer;
 use domain::session::{Delivered, Session};
 use engine::Refusal;
 use engine::limits::Limited;
@@ -23,6 +24,8 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Says whether the payment service may have acted on a session request.
 const DELIVERED: HeaderName = HeaderName::from_static("tollhouse-delivered");
+/// Says that an answer was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// More problems than this are not told: nobody reads them, and a body of 1 MiB could have a hundred thousand.
 pub(crate) const PROBLEMS_MAX: usize = 100;
@@ -111,6 +114,22 @@ pub(crate) fn session(session: &Session, delivered: Delivered) -> Response {
     response
 }
 
+/// An answer that is kept for whoever sends the same request again.
+pub(crate) fn stored(answer: StoredAnswer) -> Response {
+    // It was a valid status when it was kept.
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = raw_json(status, answer.body);
+    response.headers_mut().insert(DELIVERED, HeaderValue::from_static(answer.delivered.as_str()));
+    response
+}
+
+/// The same answer for a request that came again.
+pub(crate) fn replayed(answer: StoredAnswer) -> Response {
+    let mut response = stored(answer);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
 /// 200 or 503 for whoever asks whether traffic may come.
 pub(crate) fn readiness(ready: bool, body: &impl Serialize) -> Answer {
     json(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
@@ -171,6 +190,12 @@ pub(crate) fn method_not_allowed() -> Error {
 pub(crate) fn duplicate(field: &str, resource_id: Option<String>) -> Error {
     let message = format!("A record with this {field} exists already");
     Error { message: message.into(), resource_id: Some(resource_id), ..of(StatusCode::CONFLICT) }
+}
+
+/// 409: the same idempotency key is in use by a request that has not ended.
+pub(crate) fn concurrent() -> Error {
+    let message = "A request with this idempotency key is still being processed";
+    Error { code: "concurrent_request", message: message.into(), ..of(StatusCode::CONFLICT) }
 }
 
 /// 413.
@@ -240,6 +265,7 @@ impl From<Refusal> for Error {
             Refusal::Forbidden => forbidden(),
             Refusal::Invalid(problems) => invalid(problems),
             Refusal::Duplicate { field, resource_id } => duplicate(field, resource_id),
+            Refusal::Concurrent => concurrent(),
             Refusal::Unavailable => unavailable(),
             Refusal::BadGateway => bad_gateway(),
             Refusal::Internal(error) => {

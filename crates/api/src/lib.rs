@@ -5,6 +5,7 @@
 mod error;
 mod extract;
 mod gate;
+mod idempotency;
 mod observe;
 mod openapi;
 mod origin;

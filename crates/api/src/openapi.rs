@@ -8,6 +8,7 @@ use operation::{Account, Body, Operation, PathParameter};
 use serde_json::{Map, Value, json};
 
 use crate::error::{DOCUMENTED, Success};
+use crate::idempotency::IDEMPOTENCY_KEY;
 use crate::routes;
 
 /// Our document: what this server answers to, in the words of the API it speaks.
@@ -72,7 +73,13 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": "The merchant account to act in. Absent: the only account of the key pair, else `default`.",
         })
     });
-    path.into_iter().chain(query).chain(header).collect()
+    let key = operation.takes_idempotency_key().then(|| {
+        json!({
+            "name": IDEMPOTENCY_KEY.as_str(), "in": "header", "required": false, "schema": schema::nullable(schema::string()),
+            "description": "1 to 255 printable characters that name this request: sent again with the same body within 24 hours, it is carried out once and answered the same (`idempotent-replayed: true`). While it is being carried out the answer is 409 `concurrent_request`.",
+        })
+    });
+    path.into_iter().chain(query).chain(header).chain(key).collect()
 }
 
 fn body_schema(body: Body) -> Option<Value> {

@@ -68,6 +68,11 @@ impl Operation {
         let (name, _) = rest.split_once('}')?;
         Some(PathParameter { name, uuid: !matches!(name, "merchant_account_id" | "payment_service_definition_id") })
     }
+
+    /// Whether it honours the header `idempotency-key`. Every other operation ignores it.
+    pub(crate) fn takes_idempotency_key(&self) -> bool {
+        matches!(self.id, "create_payment_service_session" | "create_payment_service_definition_session")
+    }
 }
 
 // === parameters that several operations have ===

@@ -78,6 +78,7 @@ impl Harness {
                 environment: None,
                 simulators: true,
                 refuse_card_numbers: true,
+                session_records_kept_days: 400,
                 token_lifetime_max_seconds: None,
                 rates: Rates::UNLIMITED,
             },

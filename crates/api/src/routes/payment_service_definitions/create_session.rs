@@ -6,8 +6,9 @@ use engine::sessions::Target;
 use http::Method;
 
 use crate::App;
-use crate::error::{self, Answer, Success};
+use crate::error::{Answer, Success};
 use crate::extract::{Id, RawBody, Tenant};
+use crate::idempotency::{self, Repeated};
 use crate::openapi::operation::{Account, Body, Operation};
 use crate::routes::Route;
 
@@ -35,9 +36,12 @@ async fn create_payment_service_definition_session(
     State(app): State<App>,
     tenant: Tenant,
     Id(id): Id<DefinitionId>,
+    repeated: Repeated,
     RawBody(body): RawBody,
 ) -> Answer {
-    let target = Target::Definition(id.as_str().to_owned());
-    let (session, delivered) = engine::sessions::create(&app.engine, &tenant.scope, &tenant.request, target, body).await?;
-    Ok(error::session(&session, delivered))
+    let operation = idempotency::Operation {
+        id: "create_payment_service_definition_session",
+        path: format!("/payment-service-definitions/{id}/sessions"),
+    };
+    idempotency::session(&app, &tenant, operation, repeated, Target::Definition(id.as_str().to_owned()), body).await
 }

@@ -6,8 +6,9 @@ use engine::sessions::Target;
 use http::Method;
 
 use crate::App;
-use crate::error::{self, Answer, Success};
+use crate::error::{Answer, Success};
 use crate::extract::{Id, RawBody, Tenant};
+use crate::idempotency::{self, Repeated};
 use crate::openapi::operation::{Account, Body, Operation};
 use crate::routes::Route;
 
@@ -34,8 +35,9 @@ async fn create_payment_service_session(
     State(app): State<App>,
     tenant: Tenant,
     Id(id): Id<PaymentServiceId>,
+    repeated: Repeated,
     RawBody(body): RawBody,
 ) -> Answer {
-    let (session, delivered) = engine::sessions::create(&app.engine, &tenant.scope, &tenant.request, Target::Service(id), body).await?;
-    Ok(error::session(&session, delivered))
+    let operation = idempotency::Operation { id: "create_payment_service_session", path: format!("/payment-services/{id}/sessions") };
+    idempotency::session(&app, &tenant, operation, repeated, Target::Service(id), body).await
 }
