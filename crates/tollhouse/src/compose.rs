@@ -108,6 +108,7 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
         environment: Some(config.server.environment),
         simulators: config.simulators.enabled,
         refuse_card_numbers: config.refuse_card_numbers,
+        session_records_kept_days: config.session_retention_days,
         token_lifetime_max_seconds: config.token_lifetime_max_seconds,
         rates: config.limits,
     };

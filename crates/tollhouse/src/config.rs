@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) outbound: Outbound,
     /// Whether a body with a card number under a card's name is refused.
     pub(crate) refuse_card_numbers: bool,
+    /// How many days session records are kept.
+    pub(crate) session_retention_days: u32,
     /// How many requests pass.
     pub(crate) limits: Rates,
     /// The longest lifetime of a token; `None` for any.
@@ -200,6 +202,7 @@ impl Config {
         let ca_file = reader.optional("outbound.ca_file", Entry::path);
         let definitions = reader.required("definitions.dirs", Entry::paths);
         let refuse_card_numbers = reader.required("sessions.refuse_card_numbers", Entry::boolean);
+        let session_retention_days = reader.required("sessions.retention_days", Entry::days);
         let limits = reader.limits();
         let token_lifetime_max_seconds = reader.required("tokens.lifetime_max_seconds", Entry::seconds_or_none);
         let providers = reader.providers();
@@ -214,6 +217,7 @@ impl Config {
                 egress: Egress { allow: allow?, allow_http: allow_http? },
                 outbound: Outbound { timeout: timeout?, connect_timeout: connect_timeout?, ca_file },
                 refuse_card_numbers: refuse_card_numbers?,
+                session_retention_days: session_retention_days?,
                 limits: limits?,
                 token_lifetime_max_seconds: token_lifetime_max_seconds?,
                 providers,
@@ -375,6 +379,17 @@ impl Entry {
         const SECONDS_MAX: u64 = 100 * 365 * 86_400;
         let number = self.count(SECONDS_MAX, "seconds")?;
         Ok(i64::try_from(number).ok().filter(|seconds| *seconds > 0))
+    }
+
+    fn days(&self) -> Result<u32, String> {
+        // A hundred years: more is a slip of the finger.
+        const DAYS_MAX: u32 = 36_500;
+        let number = match &self.raw {
+            Raw::Integer(number) => u32::try_from(*number).ok(),
+            Raw::Text(text) => text.parse().ok(),
+            Raw::String(_) | Raw::Boolean(_) | Raw::List(_) => return Err("must be a whole number, without quotes".to_owned()),
+        };
+        number.filter(|days| (1..=DAYS_MAX).contains(days)).ok_or_else(|| format!("must be a whole number of days from 1 to {DAYS_MAX}"))
     }
 
     fn list(&self) -> Result<Vec<&str>, String> {

@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Milliseconds,
     /// A whole number, or 0 for no limit.
     Count,
+    /// A whole number of days, above zero.
+    Days,
     /// IP address and port.
     Address,
     /// IP address and port, or `off`.
@@ -122,6 +124,14 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Boolean,
         Some("true"),
         "Whether a session whose body holds a card number under a card's name is refused. `false` brings this host, its network and its logs into the scope of PCI DSS.",
+    ),
+    key(
+        "sessions",
+        "retention_days",
+        Kind::Days,
+        // A year, and some weeks in which the year before can still be compared.
+        Some("400"),
+        "How many days the records of sessions are kept. Older ones are deleted within the hour.",
     ),
     key("limits", "key_pair_per_second", Kind::Count, Some("0"), "Requests of one API key pair per second; 0 for no limit."),
     key("limits", "merchant_account_per_second", Kind::Count, Some("0"), "Requests in one merchant account per second; 0 for no limit."),

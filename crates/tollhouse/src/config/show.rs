@@ -58,7 +58,7 @@ fn shown(entry: &Entry, kind: super::keys::Kind, sight: Sight) -> String {
     match (&entry.raw, kind) {
         (Raw::Text(text) | Raw::String(text), _) if sight == Sight::Masked => quoted(&masked(text)),
         (_, _) if sight == Sight::Masked => quoted(MASK),
-        (Raw::Text(text), Kind::Boolean | Kind::Milliseconds | Kind::Count) => text.clone(),
+        (Raw::Text(text), Kind::Boolean | Kind::Milliseconds | Kind::Count | Kind::Days) => text.clone(),
         (Raw::Text(_), Kind::Networks | Kind::Paths) => list(entry.list().unwrap_or_default()),
         (Raw::Text(text) | Raw::String(text), _) => quoted(text),
         (Raw::Integer(number), _) => number.to_string(),

@@ -41,7 +41,9 @@ fn variables_win_over_the_file_and_the_file_over_defaults() {
     assert_eq!(config.internal, Some("127.0.0.1:9464".parse().unwrap()));
     assert!(config.egress.allow_http && config.egress.allow.len() == 1 && !config.simulators.enabled);
     assert_eq!(config.database.migration, Migration::AtStart);
-    assert!(config.refuse_card_numbers && !read("[sessions]\nrefuse_card_numbers = false\n", &[]).unwrap().refuse_card_numbers);
+    assert!(config.refuse_card_numbers && config.session_retention_days == 400);
+    let config = read("[sessions]\nrefuse_card_numbers = false\nretention_days = 30\n", &[]).unwrap();
+    assert!(!config.refuse_card_numbers && config.session_retention_days == 30);
 }
 
 #[test]
@@ -102,6 +104,10 @@ fn values_of_the_wrong_kind_are_named_with_their_place() {
     check("[server]\nlisten = 8080\n", &[], "FILE:2: `server.listen` must be text, in quotes");
     check("[outbound]\n\ntimeout_ms = \"4500\"\n", &[], "FILE:3: `outbound.timeout_ms` must be a whole number, without quotes");
     check("[outbound]\ntimeout_ms = 0\n", &[], "FILE:2: `outbound.timeout_ms` must be a whole number of milliseconds from 1 to 30000");
+    for days in ["0", "-1", "36501"] {
+        let expected = "FILE:2: `sessions.retention_days` must be a whole number of days from 1 to 36500";
+        check(&format!("[sessions]\nretention_days = {days}\n"), &[], expected);
+    }
     check(
         "",
         &[("TOLLHOUSE_SIMULATORS__ENABLED", "yes")],

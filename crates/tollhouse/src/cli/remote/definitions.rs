@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::data::Data;
 use super::failure::{Failure, code_of_session};
 use super::output::{Format, print, print_answer};
-use super::session::{self, Private};
+use super::session::{self, Private, Repeat};
 use super::sessions::{PageArgs, say_more};
 use super::table::{of_members, of_rows, or_empty, some_of, yes_no};
 
@@ -26,6 +26,8 @@ pub(crate) enum Action {
         id: String,
         #[command(flatten)]
         data: Data,
+        #[command(flatten)]
+        repeat: Repeat,
     },
     /// List definitions, all of them or those that have what is asked for
     List {
@@ -62,9 +64,9 @@ pub(crate) struct Filter {
 pub(crate) async fn run(connection: &Connection, action: Action) -> Result<ExitCode, Failure> {
     let format = connection.format();
     match action {
-        Action::Session { id, data } => {
+        Action::Session { id, data, repeat } => {
             let body = data.read()?;
-            let mut request = Request::new(Method::POST, [ROUTE, &id, "sessions"]).json(&body)?;
+            let mut request = repeat.name(Request::new(Method::POST, [ROUTE, &id, "sessions"]).json(&body)?);
             // This route declares no merchant account, so it goes along only when somebody asks for one.
             if let Some(account) = &connection.merchant_account {
                 request = request.for_account(account);

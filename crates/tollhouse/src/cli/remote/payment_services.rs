@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::data::Data;
 use super::failure::{Failure, code_of_session};
 use super::output::{Format, print, print_answer, say};
-use super::session::{self, Private};
+use super::session::{self, Private, Repeat};
 use super::sessions::PageArgs;
 use super::table::{of_members, of_rows, or_empty, some_of, yes_no};
 
@@ -25,6 +25,8 @@ pub(crate) enum Action {
         id: Uuid,
         #[command(flatten)]
         data: Data,
+        #[command(flatten)]
+        repeat: Repeat,
     },
     /// List payment services
     List {
@@ -63,7 +65,7 @@ pub(crate) enum Action {
 pub(crate) async fn run(connection: &Connection, action: Action) -> Result<ExitCode, Failure> {
     let format = connection.format();
     match action {
-        Action::Session { id, data } => {
+        Action::Session { id, data, repeat } => {
             let body = data.read()?;
             let client = connection.client()?;
             // The definition says what is private, and only a terminal needs to know. Asked first: nothing may come between a session and its answer.
@@ -72,6 +74,7 @@ pub(crate) async fn run(connection: &Connection, action: Action) -> Result<ExitC
                 Format::Json => None,
             };
             let request = Request::new(Method::POST, [ROUTE, &id.to_string(), "sessions"]).for_client_account().json(&body)?;
+            let request = repeat.name(request);
             let answer = client.send(&request).await?;
             let private =
                 |succeeded| definition.as_deref().map_or(Private::Unknown, |definition| Private::of_definition(definition, succeeded));

@@ -6,7 +6,7 @@ use connectors::answer::private_pointers;
 use connectors::catalogue::Catalogue;
 use domain::json::{Pointer, resolve};
 use domain::session::SessionStatus;
-use tollhouse_client::{Answer, PaymentServiceSession};
+use tollhouse_client::{Answer, PaymentServiceSession, Request};
 
 use super::failure::{Failure, Outcome};
 use super::output::{Format, print, print_answer, say};
@@ -23,6 +23,26 @@ pub(crate) enum Private {
     Members(Vec<Pointer>),
     /// Nobody here knows: the definition is not a shipped one.
     Unknown,
+}
+
+/// How a session may be sent again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Repeat {
+    /// Name the request: sent again under this key within 24 hours, the same session is created once
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+// === impl Repeat ===
+
+impl Repeat {
+    /// The request with the name it was given.
+    pub(crate) fn name(&self, request: Request) -> Request {
+        match &self.idempotency_key {
+            Some(key) => request.idempotency_key(key),
+            None => request,
+        }
+    }
 }
 
 // === impl Private ===

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::provider::{Received, Reply};
 
 use super::{LIMIT_MS, on_stage, session};
-use crate::support::eventually;
+use crate::support::{at_once, eventually};
 
 const PAYPAL: [(&str, &str); 2] = [("client_id", "client"), ("client_secret", "canary-secret-0123456789")];
 const ORDER: &str =
@@ -31,7 +31,7 @@ async fn one_token_serves_a_hundred_sessions() {
         for _ in 0..100 {
             calls.push(stage.session(ORDER));
         }
-        for answer in futures_join(calls).await {
+        for answer in at_once(calls).await {
             assert_eq!(answer.expect(200)["status"], "succeeded");
         }
         let requests = stage.provider.requests().split_off(before);
@@ -51,23 +51,6 @@ async fn one_token_serves_a_hundred_sessions() {
         );
     })
     .await;
-}
-
-/// All at once, in order.
-async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut pending: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|context| {
-        for (future, output) in &mut pending {
-            if output.is_none()
-                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
-            {
-                *output = Some(value);
-            }
-        }
-        if pending.iter().all(|(_, output)| output.is_some()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    pending.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 #[tokio::test]
