@@ -15,6 +15,7 @@ pub mod merchant_accounts;
 pub mod payment_services;
 pub mod refusal;
 pub mod roles;
+pub mod rotation;
 pub mod session_records;
 pub mod sessions;
 pub mod signing;
@@ -51,7 +52,7 @@ use self::snapshot::Snapshot;
 pub use self::start::{Parts, StartError};
 use self::token::{Rejection, Verifier};
 use self::touches::Touches;
-use self::vault::RootKey;
+use self::vault::RootKeys;
 
 /// How long connections to payment services get to close once no session is left. Nothing depends on how they end.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -61,7 +62,7 @@ pub struct Engine {
     database: Database,
     catalogue: Arc<ArcSwap<Catalogue>>,
     connectors: connectors::caller::Caller,
-    root_key: RootKey,
+    root_keys: RootKeys,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     rules: Rules,

@@ -16,7 +16,7 @@ use store::snapshot::StoredSnapshot;
 use uuid::Uuid;
 
 use crate::signing::SigningKey;
-use crate::vault::RootKey;
+use crate::vault::{RootKey, RootKeys};
 use crate::{Clock, Ids};
 
 /// 22 November 2026, noon, UTC.
@@ -72,8 +72,8 @@ pub(crate) fn id(number: u64) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | u128::from(number))
 }
 
-pub(crate) fn root_key() -> RootKey {
-    RootKey::of(&[7; 32])
+pub(crate) fn root_keys() -> RootKeys {
+    RootKeys::only(RootKey::of(&[7; 32]))
 }
 
 pub(crate) fn account_id(text: &str) -> MerchantAccountId {

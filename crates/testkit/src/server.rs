@@ -106,6 +106,18 @@ impl Plan {
         self.directory.path().join(name)
     }
 
+    /// Opens the server's database, for a test that looks at what is stored.
+    pub fn database_url(&self) -> &str {
+        let (_, url) = self.variables.iter().find(|(name, _)| name == "TOLLHOUSE_DATABASE__URL").expect("every plan has a database");
+        url
+    }
+
+    /// Begins one command of the binary with the server's environment and some variables of its own, for a test that may end it. Its words are kept for the end.
+    pub fn begin(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    }
+
     /// Runs one command of the binary with the server's environment and waits for its end.
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
         tokio::time::timeout(PATIENCE, self.command(arguments).output()).await.expect("the command ends in time").expect("the binary runs")

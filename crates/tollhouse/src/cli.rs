@@ -14,6 +14,7 @@ mod init;
 mod migrate;
 mod output;
 mod remote;
+mod secrets;
 mod serve;
 mod simulated;
 mod token;
@@ -39,6 +40,9 @@ enum Command {
     Init(init::Init),
     /// Bring the database up to date without starting a server.
     Migrate(FileOption),
+    /// Replace root keys and data keys, and say which there are.
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Print a token, signed with a private key.
     Token(token::Token),
     /// Check and test definition files, begin new ones.
@@ -67,6 +71,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Dev(_) | Command::Serve(_) => Voice::Server,
         Command::Init(_)
         | Command::Migrate(_)
+        | Command::Secrets(_)
         | Command::Token(_)
         | Command::Definitions(_)
         | Command::Config(_)
@@ -109,6 +114,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(options) => serve::run(options).await,
         Command::Init(options) => init::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Secrets(command) => secrets::run(command).await,
         Command::Token(options) => token::run(&options),
         Command::Definitions(command) => definitions::run(command).await,
         Command::Config(command) => config::run(command),

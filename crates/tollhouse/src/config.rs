@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// The file of the root key.
     pub(crate) root_key_file: PathBuf,
+    /// The files of root keys that only open.
+    pub(crate) retired_root_key_files: Vec<PathBuf>,
     pub(crate) simulators: Simulators,
     /// Where health and metrics are answered; `None` for `off`.
     pub(crate) internal: Option<SocketAddr>,
@@ -192,6 +194,7 @@ impl Config {
         let url = reader.required("database.url", Entry::database_url);
         let migrate = reader.required("database.migrate", Entry::boolean);
         let root_key_file = reader.required("vault.root_key_file", Entry::path);
+        let retired_root_key_files = reader.required("vault.retired_root_key_files", Entry::paths);
         let simulators_enabled = reader.required("simulators.enabled", Entry::boolean);
         let simulators_listen = reader.required("simulators.listen", Entry::address);
         let internal = reader.required("internal.listen", Entry::address_or_off);
@@ -212,6 +215,7 @@ impl Config {
                 server: Server { listen: listen?, environment: environment?, tls, trusted_proxies: trusted_proxies? },
                 database: Database { url: url?, migration: if migrate? { Migration::AtStart } else { Migration::ByHand } },
                 root_key_file: root_key_file?,
+                retired_root_key_files: retired_root_key_files?,
                 simulators: Simulators { enabled: simulators_enabled?, listen: simulators_listen? },
                 internal: internal?,
                 egress: Egress { allow: allow?, allow_http: allow_http? },

@@ -13,7 +13,7 @@ use crate::Clock;
 use crate::limits::{Limits, Rates};
 use crate::signing::{SigningKey, TokenClaims};
 use crate::testing::instance::ORIGIN;
-use crate::testing::{ManualClock, NOON, key_pair, root_key, stored};
+use crate::testing::{ManualClock, NOON, key_pair, root_keys, stored};
 
 struct Bench {
     key: SigningKey,
@@ -28,7 +28,7 @@ impl Bench {
         let (key, inactive) = (SigningKey::generate(), SigningKey::generate());
         let mut asleep = key_pair(11, &inactive, &[1], &[]);
         asleep.active = false;
-        let snapshot = Snapshot::build(stored(vec![key_pair(10, &key, &[1], &[]), asleep]), &root_key(), None).unwrap();
+        let snapshot = Snapshot::build(stored(vec![key_pair(10, &key, &[1], &[]), asleep]), &root_keys(), None).unwrap();
         Self { key, inactive, snapshot, verifier: Verifier::new(None), limits: limits() }
     }
 
@@ -399,8 +399,8 @@ fn r38_a_remembered_token_dies_with_its_key_and_its_time() {
 
     let mut inactive = key_pair(10, &bench.key, &[1], &[]);
     inactive.active = false;
-    let inactive = Snapshot::build(stored(vec![inactive]), &root_key(), Some(&bench.snapshot)).unwrap();
-    let deleted = Snapshot::build(stored(Vec::new()), &root_key(), Some(&bench.snapshot)).unwrap();
+    let inactive = Snapshot::build(stored(vec![inactive]), &root_keys(), Some(&bench.snapshot)).unwrap();
+    let deleted = Snapshot::build(stored(Vec::new()), &root_keys(), Some(&bench.snapshot)).unwrap();
     assert_eq!(verify(&inactive, 0), Err(Rejection::InactiveKey));
     assert_eq!(verify(&deleted, 0), Err(Rejection::UnknownKey));
     assert_eq!(verify(&bench.snapshot, 60), Ok(()));
@@ -447,7 +447,7 @@ fn a_remembered_token_counts_for_a_key_that_was_registered_again() {
     let bench = Bench::new();
     let token = bench.good();
     bench.verify(&token).unwrap();
-    let holding = |pairs| Snapshot::build(stored(pairs), &root_key(), None).unwrap();
+    let holding = |pairs| Snapshot::build(stored(pairs), &root_keys(), None).unwrap();
     let gone = bench.verifier.verify(&token, &holding(Vec::new()), NOON, &bench.limits.source(ORIGIN));
     assert_eq!(gone.map(|_| ()).unwrap_err(), Rejection::UnknownKey);
     let again = holding(vec![key_pair(12, &bench.key, &[1], &[])]);

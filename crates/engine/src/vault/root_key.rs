@@ -1,4 +1,4 @@
-//! The root key: one file, readable by its owner alone.
+//! A root key: one file, readable by its owner alone.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -23,7 +23,7 @@ const FILE_MODE: u32 = 0o600;
 /// What others may do with a file.
 const OTHERS: u32 = 0o077;
 
-/// The key that wraps the data keys.
+/// A key that wraps data keys.
 pub struct RootKey {
     id: String,
     key: RandomizedNonceKey,
@@ -59,6 +59,20 @@ pub enum RootKeyError {
         path: PathBuf,
         /// How many bytes its text means.
         bytes: usize,
+    },
+    /// Two files hold one key.
+    #[error(
+        "the root key files {} and {} hold the same key ({id}): name each key once, either as vault.root_key_file or in vault.retired_root_key_files",
+        .first.display(),
+        .second.display()
+    )]
+    Twice {
+        /// The file that was read first.
+        first: PathBuf,
+        /// The file that says the same.
+        second: PathBuf,
+        /// The id of the key.
+        id: String,
     },
     /// Not text that means bytes.
     #[error("the root key file {} is neither base64 nor hexadecimal text: restore the right file", .0.display())]

@@ -105,10 +105,10 @@ fn read_config(options: &Dev, data: &Path) -> anyhow::Result<Config> {
 }
 
 async fn start(config: &Config, keys: &Keys) -> anyhow::Result<Running> {
-    let (database, root_key) = storage::open_for_service(config).await?;
+    let (database, root_keys) = storage::open_for_service(config).await?;
     let ids = RandomIds::new();
-    let ground = Ground { database: &database, root_key: &root_key, clock: &SystemClock, ids: &ids, command: "tollhouse dev" };
+    let ground = Ground { database: &database, root_keys: &root_keys, clock: &SystemClock, ids: &ids, command: "tollhouse dev" };
     let ready = bootstrap::ensure_key_pair(&ground, keys.private_key.public(), "Development").await;
-    ready.with_context(|| format!("the root key file {}", config.root_key_file.display()))?;
-    compose::start(config, Foundation { database, root_key, reload: Reload::OnChange }).await
+    ready.with_context(|| storage::root_key_files(config))?;
+    compose::start(config, Foundation { database, root_keys, reload: Reload::OnChange }).await
 }

@@ -1,10 +1,10 @@
-//! The database and the root key as commands open them, and the permissions of the directory they are in.
+//! The database and the root keys as commands open them, and the permissions of the directory they are in.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use engine::vault::RootKey;
+use engine::vault::{RootKeyError, RootKeys};
 use store::Database;
 
 use crate::cli::exit::UsageError;
@@ -23,14 +23,31 @@ pub(crate) async fn open(config: &config::Database) -> anyhow::Result<Database> 
 }
 
 /// Opens the database of a server and brings it up to date, if that is the server's business.
-pub(crate) async fn open_for_service(config: &Config) -> anyhow::Result<(Database, RootKey)> {
-    let root_key = RootKey::read_file(&config.root_key_file)?;
+pub(crate) async fn open_for_service(config: &Config) -> anyhow::Result<(Database, RootKeys)> {
+    let root_keys = read_root_keys(config)?;
     let database = open(&config.database).await?;
     match config.database.migration {
         Migration::AtStart => database.migrate().await?,
         Migration::ByHand => database.check_schema().await?,
     }
-    Ok((database, root_key))
+    Ok((database, root_keys))
+}
+
+/// The root keys that the configuration names.
+pub(crate) fn read_root_keys(config: &Config) -> Result<RootKeys, RootKeyError> {
+    RootKeys::read_files(&config.root_key_file, &config.retired_root_key_files)
+}
+
+/// The files of the root keys, for the message that none of them opens the database.
+pub(crate) fn root_key_files(config: &Config) -> String {
+    let active = config.root_key_file.display();
+    match config.retired_root_key_files.as_slice() {
+        [] => format!("the root key file {active}"),
+        retired => {
+            let retired: Vec<String> = retired.iter().map(|path| path.display().to_string()).collect();
+            format!("the root key files {active}, {}", retired.join(", "))
+        }
+    }
 }
 
 /// The file behind an SQLite URL.

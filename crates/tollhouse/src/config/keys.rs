@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Environment,
     /// Networks in CIDR form; in a variable separated by commas.
     Networks,
-    /// Paths of directories; in a variable separated by commas.
+    /// Paths; in a variable separated by commas.
     Paths,
 }
 
@@ -98,6 +98,13 @@ pub(crate) const KEYS: &[Key] = &[
     },
     key("database", "migrate", Kind::Boolean, Some("true"), "Whether `serve` brings an older database up to date before it starts."),
     key("vault", "root_key_file", Kind::Path, None, "The root key: 32 bytes in base64, readable by the owner alone."),
+    key(
+        "vault",
+        "retired_root_key_files",
+        Kind::Paths,
+        Some(""),
+        "Former root keys, which open what they have sealed and seal nothing new. See `tollhouse secrets rotate-root`.",
+    ),
     key("simulators", "enabled", Kind::Boolean, Some("false"), "Whether payment services may be simulated (`mode = simulator`)."),
     key("simulators", "listen", Kind::Address, Some("127.0.0.1:0"), "Where the simulators listen."),
     key(
