@@ -5,6 +5,35 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 /// A credential in memory: wiped on drop, printed as `[secret]`, without equality or serialisation.
+///
+/// ```
+/// let (stored, sent) = (domain::Secret::from("a"), domain::Secret::from("b"));
+/// assert_eq!(format!("{stored:?} {sent:?}"), "[secret] [secret]");
+/// ```
+///
+/// How long a comparison takes says how much of a secret was right, so there is none to be made by accident:
+///
+/// ```compile_fail,E0369
+/// let (stored, sent) = (domain::Secret::from("a"), domain::Secret::from("b"));
+/// assert!(stored != sent);
+/// ```
+///
+/// Neither are there ways to order one, to look one up in a map, or to make text of one:
+///
+/// ```compile_fail,E0369
+/// let (stored, sent) = (domain::Secret::from("a"), domain::Secret::from("b"));
+/// assert!(stored < sent);
+/// ```
+///
+/// ```compile_fail,E0277
+/// let stored = domain::Secret::from("a");
+/// std::hash::Hash::hash(&stored, &mut std::hash::DefaultHasher::new());
+/// ```
+///
+/// ```compile_fail,E0277
+/// let stored = domain::Secret::from("a");
+/// assert_eq!(format!("{stored}"), "a");
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
@@ -40,5 +69,45 @@ impl From<&str> for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Display};
+    use std::hash::Hash;
+    use std::marker::PhantomData;
+
+    use super::*;
+
+    /// Whether a type has a trait: a method of the type itself goes before one of a trait that everything has.
+    macro_rules! has {
+        ($type:ty: $trait:path) => {{
+            struct Asked<T>(PhantomData<T>);
+            trait Otherwise {
+                fn has(&self) -> bool {
+                    false
+                }
+            }
+            impl<T> Otherwise for Asked<T> {}
+            impl<T: $trait> Asked<T> {
+                #[expect(clippy::unused_self, reason = "the method that is chosen without the trait takes it")]
+                fn has(&self) -> bool {
+                    true
+                }
+            }
+            Asked::<$type>(PhantomData).has()
+        }};
+    }
+
+    /// The other half of the examples above, which fail to compile for whatever reason.
+    #[test]
+    fn r40_a_secret_can_not_be_compared_ordered_hashed_or_shown() {
+        assert!(!has!(Secret: PartialEq) && has!(String: PartialEq));
+        assert!(!has!(Secret: PartialOrd) && has!(String: PartialOrd));
+        assert!(!has!(Secret: Hash) && has!(String: Hash));
+        assert!(!has!(Secret: Display) && has!(String: Display));
+        assert!(has!(Secret: Debug));
+        assert_eq!(format!("{:?}", Secret::from("a")), "[secret]");
     }
 }

@@ -62,6 +62,32 @@ fn lists_in_variables_have_commas_and_off_switches_the_internal_listener_off() {
 }
 
 #[test]
+fn zero_is_no_limit_and_the_default_limits_what_is_wrong_alone() {
+    let config = read("", &[]).unwrap();
+    let rates = |key_pair, merchant_account, failed_authentications| {
+        let [key_pair, merchant_account, failed_authentications] =
+            [key_pair, merchant_account, failed_authentications].map(NonZeroU32::new);
+        Rates { key_pair, merchant_account, failed_authentications }
+    };
+    assert_eq!((config.limits, config.token_lifetime_max_seconds), (rates(0, 0, 50), None));
+    let text = "[limits]\nkey_pair_per_second = 100\nfailed_authentications_per_second = 0\n[tokens]\nlifetime_max_seconds = 3600\n[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
+    let config = read(text, &[("TOLLHOUSE_LIMITS__MERCHANT_ACCOUNT_PER_SECOND", "1000000")]).unwrap();
+    assert_eq!((config.limits, config.token_lifetime_max_seconds), (rates(100, 1_000_000, 0), Some(3600)));
+    assert_eq!(config.server.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
+    check(
+        "[limits]\nkey_pair_per_second = 1000001\n",
+        &[],
+        "FILE:2: `limits.key_pair_per_second` must be a whole number of requests per second from 1 to 1000000, or 0 for no limit",
+    );
+    check("[tokens]\nlifetime_max_seconds = \"1h\"\n", &[], "FILE:2: `tokens.lifetime_max_seconds` must be a whole number, without quotes");
+    check(
+        "",
+        &[("TOLLHOUSE_TOKENS__LIFETIME_MAX_SECONDS", "-1")],
+        "TOLLHOUSE_TOKENS__LIFETIME_MAX_SECONDS: `tokens.lifetime_max_seconds` must be a whole number of seconds from 1 to 3153600000, or 0 for no limit",
+    );
+}
+
+#[test]
 fn providers_are_found_in_both_forms() {
     let text = "[providers.north-pay]\nbase_url = \"http://127.0.0.1:1/a\"\n[providers.south]\nbase_url = \"http://127.0.0.1:1\"\n";
     let config = read(text, &[("TOLLHOUSE_PROVIDERS__NORTH_PAY__BASE_URL", "https://127.0.0.1:2")]).unwrap();

@@ -22,12 +22,12 @@ pub(crate) fn internal_address(server: &Server) -> String {
     line["address"].as_str().unwrap().to_owned()
 }
 
-async fn page(internal: &str, path: &str) -> reqwest::Response {
+pub(crate) async fn page(internal: &str, path: &str) -> reqwest::Response {
     reqwest::Client::builder().no_proxy().build().unwrap().get(format!("http://{internal}{path}")).send().await.unwrap()
 }
 
 /// The value of a sample: its name, and labels that it has among others.
-fn sample(metrics: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+pub(crate) fn sample(metrics: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let has = |line: &str| labels.iter().all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")));
     let is_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && has(line);
     metrics.lines().find(is_it)?.rsplit(' ').next()?.parse().ok()
