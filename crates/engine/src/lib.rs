@@ -76,6 +76,7 @@ pub struct Engine {
     verifier: Verifier,
     limits: Limits,
     touches: Touches,
+    events: audit::Events,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }

@@ -83,6 +83,7 @@ impl Engine {
             verifier: Verifier::new(rules.token_lifetime_max_seconds),
             limits,
             touches: Touches::default(),
+            events: crate::audit::Events::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         });

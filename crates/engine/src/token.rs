@@ -90,6 +90,30 @@ pub(crate) enum Rejection {
     Unexamined(Limited),
 }
 
+// === impl Rejection ===
+
+impl Rejection {
+    /// One word for records, the same for all tokens that are refused alike.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::MalformedHeader => "malformed_header",
+            Self::Algorithm => "algorithm",
+            Self::ForbiddenHeader(_) => "forbidden_header",
+            Self::KidForm => "kid_form",
+            Self::UnknownKey => "unknown_key",
+            Self::InactiveKey => "inactive_key",
+            Self::SignatureForm => "signature_form",
+            Self::MalformedClaims => "malformed_claims",
+            Self::Claim(_) => "claim",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::LivesTooLong => "lives_too_long",
+            Self::Signature => "signature",
+        }
+    }
+}
+
 /// Verifies tokens and remembers those that were good.
 pub(crate) struct Verifier {
     cache: Cache<VerifiedToken>,
@@ -188,6 +212,12 @@ impl Verifier {
         }
         Arc::clone(lists.entry(name).or_insert_with(|| Arc::new(scopes.into_iter().collect())))
     }
+}
+
+/// The `kid` of a token that was refused, if its header is one that could be read. For records: nothing is proven.
+pub(crate) fn kid_of(token: &str) -> Option<String> {
+    let (header, _) = token.get(..token.len().min(TOKEN_BYTES_MAX))?.split_once('.')?;
+    kid(&decode(header).ok()?).ok()
 }
 
 fn active(key_pair: &Arc<KeyPair>) -> Result<Arc<KeyPair>, Rejection> {

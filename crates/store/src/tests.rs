@@ -1,5 +1,6 @@
 //! Tests on real databases: SQLite files, and PostgreSQL where `TOLLHOUSE_TEST_POSTGRES` names a server.
 
+mod audit_chain;
 mod configuration;
 mod data_keys;
 mod failures;

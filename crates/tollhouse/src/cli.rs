@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod config;
 mod definitions;
 mod dev;
@@ -43,6 +44,9 @@ enum Command {
     /// Replace root keys and data keys, and say which there are.
     #[command(subcommand)]
     Secrets(secrets::Command),
+    /// Look at the whole audit log, and verify that nobody has changed it.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print a token, signed with a private key.
     Token(token::Token),
     /// Check and test definition files, begin new ones.
@@ -72,6 +76,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Init(_)
         | Command::Migrate(_)
         | Command::Secrets(_)
+        | Command::Audit(_)
         | Command::Token(_)
         | Command::Definitions(_)
         | Command::Config(_)
@@ -115,6 +120,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(options) => init::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
         Command::Token(options) => token::run(&options),
         Command::Definitions(command) => definitions::run(command).await,
         Command::Config(command) => config::run(command),

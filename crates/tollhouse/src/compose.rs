@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use connectors::caller::{Caller, Places};
 use connectors::catalogue::Catalogue;
 use connectors::outbound::{Backoff, EgressPolicy, Outbound, OutboundOptions, Resolution, Route};
+use engine::audit::CheckpointFile;
 use engine::snapshot::SnapshotError;
 use engine::vault::RootKeys;
 use engine::{Engine, Parts, RandomIds, Rules, StartError, SystemClock};
@@ -140,6 +141,9 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let scheme = if tls.is_some() { "https" } else { "http" };
     let base = format!("{scheme}://{}", ports::reachable(address));
     let port = Port { name: "the public listener", listener, connections_max: connections.public, stop: public.clone() };
+    engine.note_server_started(&base, env!("CARGO_PKG_VERSION"));
+    engine.write_audit_events().await;
+    chores::keep_audit(&mut tasks, Arc::clone(&engine), CheckpointFile::at(&config.audit_checkpoint_file), rest.drain.clone());
     serve(&mut tasks, port, api::router(Arc::clone(&engine), options), tls);
     info!(%address, environment = ?config.server.environment, "The server is ready.");
     Ok(Running { base, catalogue, engine, draining, public, rest, tasks, simulators })

@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) root_key_file: PathBuf,
     /// The files of root keys that only open.
     pub(crate) retired_root_key_files: Vec<PathBuf>,
+    /// Where checkpoints of the audit log are kept.
+    pub(crate) audit_checkpoint_file: PathBuf,
     pub(crate) simulators: Simulators,
     /// Where health and metrics are answered; `None` for `off`.
     pub(crate) internal: Option<SocketAddr>,
@@ -195,6 +197,7 @@ impl Config {
         let migrate = reader.required("database.migrate", Entry::boolean);
         let root_key_file = reader.required("vault.root_key_file", Entry::path);
         let retired_root_key_files = reader.required("vault.retired_root_key_files", Entry::paths);
+        let audit_checkpoint_file = reader.optional("audit.checkpoint_file", Entry::path);
         let simulators_enabled = reader.required("simulators.enabled", Entry::boolean);
         let simulators_listen = reader.required("simulators.listen", Entry::address);
         let internal = reader.required("internal.listen", Entry::address_or_off);
@@ -214,6 +217,7 @@ impl Config {
             Some(Self {
                 server: Server { listen: listen?, environment: environment?, tls, trusted_proxies: trusted_proxies? },
                 database: Database { url: url?, migration: if migrate? { Migration::AtStart } else { Migration::ByHand } },
+                audit_checkpoint_file: audit_checkpoint_file.unwrap_or_else(|| beside(root_key_file.as_deref())),
                 root_key_file: root_key_file?,
                 retired_root_key_files: retired_root_key_files?,
                 simulators: Simulators { enabled: simulators_enabled?, listen: simulators_listen? },
@@ -233,6 +237,11 @@ impl Config {
             _ => Err(ConfigError(problems)),
         }
     }
+}
+
+/// Whoever may read the root key may sign checkpoints, and whoever may write the database should not be able to replace them: so they are kept beside the key.
+fn beside(root_key_file: Option<&Path>) -> PathBuf {
+    root_key_file.and_then(Path::parent).unwrap_or(Path::new("")).join("audit-checkpoints")
 }
 
 /// Reads keys and collects what is wrong with them.

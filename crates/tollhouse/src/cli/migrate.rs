@@ -12,6 +12,10 @@ pub(crate) async fn run(options: &FileOption) -> anyhow::Result<ExitCode> {
     let config = Config::read(layers)?;
     let database = storage::open(&config.database).await?;
     database.migrate().await?;
+    // Entries of a version that knew no chain belong to it from now on.
+    let mut tx = database.write().await?;
+    store::audit_log::chain::chain_rest(&mut tx).await?;
+    tx.commit().await?;
     database.close().await;
     output::words("The database is up to date.")?;
     Ok(ExitCode::SUCCESS)

@@ -105,6 +105,13 @@ pub(crate) const KEYS: &[Key] = &[
         Some(""),
         "Former root keys, which open what they have sealed and seal nothing new. See `tollhouse secrets rotate-root`.",
     ),
+    key(
+        "audit",
+        "checkpoint_file",
+        Kind::Path,
+        None,
+        "Where the server keeps signed checkpoints of its audit log: `audit-checkpoints` beside the root key unless it is set. Keep it where whoever can write the database can not.",
+    ),
     key("simulators", "enabled", Kind::Boolean, Some("false"), "Whether payment services may be simulated (`mode = simulator`)."),
     key("simulators", "listen", Kind::Address, Some("127.0.0.1:0"), "Where the simulators listen."),
     key(

@@ -46,6 +46,6 @@ async fn list_audit_logs(State(app): State<App>, tenant: Tenant, query: Query) -
         resource_type: query.text(&mut problems, "resource_type"),
     };
     problems.check()?;
-    let found = audit::list(&app.engine, &tenant.caller, &tenant.scope, &page, &filter).await?;
+    let found = audit::list(&app.engine, &tenant.caller, &tenant.request, &tenant.scope, &page, &filter).await?;
     error::ok(&WireList::of(found, &page, WireAuditEntry::of))
 }
