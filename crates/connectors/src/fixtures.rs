@@ -1,5 +1,7 @@
 //! Small providers and values for the tests of this crate.
 
+pub(crate) mod measured;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -250,6 +250,7 @@ pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     };
     let options = OutboundOptions {
         egress: EgressPolicy { allow: config.egress.allow.clone(), allow_http: config.egress.allow_http },
+        proxy: config.egress.proxy.clone(),
         extra_roots,
         connect_timeout: config.outbound.connect_timeout,
         call_timeout: config.outbound.timeout,

@@ -61,6 +61,7 @@ impl Harness {
         let (catalogue, _) = Catalogue::load(&[], true).unwrap();
         let outbound = Outbound::new(OutboundOptions {
             egress: EgressPolicy { allow: Vec::new(), allow_http: false },
+            proxy: None,
             extra_roots: None,
             connect_timeout: Duration::from_secs(1),
             call_timeout: Duration::from_secs(2),

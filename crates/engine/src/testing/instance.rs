@@ -252,6 +252,7 @@ fn parts(
 ) -> Parts {
     let outbound = Outbound::new(OutboundOptions {
         egress: EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true },
+        proxy: None,
         extra_roots: None,
         connect_timeout: CONNECT_TIMEOUT,
         call_timeout: CALL_TIMEOUT,

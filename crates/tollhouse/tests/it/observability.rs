@@ -54,10 +54,21 @@ async fn the_internal_listener_tells_health_and_counts_sessions() {
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
     assert!(kind.starts_with("text/plain"), "{kind}");
     let metrics = response.text().await.unwrap();
-    let of = |status, code| [("definition", "adyen-card"), ("status", status), ("code", code)];
+    let of = |status, code| [("definition", "adyen-card"), ("payment_service", id.as_str()), ("status", status), ("code", code)];
     assert_eq!(sample(&metrics, "tollhouse_sessions_total", &of("succeeded", "none")), Some(2.0), "{metrics}");
     assert_eq!(sample(&metrics, "tollhouse_sessions_total", &of("failed", "INVALID_SERVICE_REQUEST")), Some(1.0), "{metrics}");
-    assert_eq!(sample(&metrics, "tollhouse_outbound_calls_total", &[("provider", "adyen"), ("result", "2xx")]), Some(2.0), "{metrics}");
+    let call = [("provider", "adyen"), ("payment_service", id.as_str()), ("result", "2xx")];
+    assert_eq!(sample(&metrics, "tollhouse_outbound_calls_total", &call), Some(2.0), "{metrics}");
+    for (name, value) in [
+        ("tollhouse_breaker_state", 0.0),
+        ("tollhouse_breaker_rejections_total", 0.0),
+        ("tollhouse_in_flight_rejections_total", 0.0),
+        ("tollhouse_service_calls_in_flight", 0.0),
+        ("tollhouse_retries_total", 0.0),
+        ("tollhouse_retry_budget_exhausted_total", 0.0),
+    ] {
+        assert_eq!(sample(&metrics, name, &[("payment_service", &id)]), Some(value), "{name} {metrics}");
+    }
     let stranger = metrics.lines().find(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("tollhouse_"));
     assert_eq!(stranger, None, "every name begins alike, so that a query finds all of them");
     assert_eq!(sample(&metrics, "tollhouse_session_duration_seconds_count", &[("definition", "adyen-card")]), Some(3.0), "{metrics}");
@@ -65,7 +76,7 @@ async fn the_internal_listener_tells_health_and_counts_sessions() {
     assert_eq!(sample(&metrics, "tollhouse_http_request_duration_seconds_count", &route), Some(3.0), "{metrics}");
     assert_eq!(sample(&metrics, "tollhouse_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), Some(1.0), "{metrics}");
     assert!(sample(&metrics, "tollhouse_connections", &[]).is_some_and(|open| open >= 1.0), "{metrics}");
-    for hidden in ["canary", "default", id.as_str(), "ShopECOM"] {
+    for hidden in ["canary", "default", "ShopECOM"] {
         assert!(!metrics.contains(hidden), "no label holds {hidden}: {metrics}");
     }
     server.end().await;
