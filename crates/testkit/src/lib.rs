@@ -6,6 +6,7 @@ pub mod caller;
 pub mod conformance;
 pub mod promise;
 pub mod provider;
+pub mod proxy;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

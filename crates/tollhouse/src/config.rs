@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use connectors::credentials::Environment;
+use connectors::outbound::Proxy;
 use domain::Secret;
 use engine::limits::Rates;
 use ipnet::IpNet;
@@ -97,6 +98,8 @@ pub(crate) struct Simulators {
 pub(crate) struct Egress {
     pub(crate) allow: Vec<IpNet>,
     pub(crate) allow_http: bool,
+    /// What calls go through; `None` for straight out.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// Limits and trust of calls to payment services.
@@ -203,6 +206,7 @@ impl Config {
         let internal = reader.required("internal.listen", Entry::address_or_off);
         let allow = reader.required("egress.allow", Entry::networks);
         let allow_http = reader.required("egress.allow_http", Entry::boolean);
+        let proxy = reader.optional("egress.proxy", Entry::proxy);
         let timeout = reader.required("outbound.timeout_ms", Entry::milliseconds);
         let connect_timeout = reader.required("outbound.connect_timeout_ms", Entry::milliseconds);
         let ca_file = reader.optional("outbound.ca_file", Entry::path);
@@ -222,7 +226,7 @@ impl Config {
                 retired_root_key_files: retired_root_key_files?,
                 simulators: Simulators { enabled: simulators_enabled?, listen: simulators_listen? },
                 internal: internal?,
-                egress: Egress { allow: allow?, allow_http: allow_http? },
+                egress: Egress { allow: allow?, allow_http: allow_http?, proxy },
                 outbound: Outbound { timeout: timeout?, connect_timeout: connect_timeout?, ca_file },
                 refuse_card_numbers: refuse_card_numbers?,
                 session_retention_days: session_retention_days?,
@@ -346,6 +350,11 @@ impl Entry {
         } else {
             Err("must begin with sqlite:// or postgres://".to_owned())
         }
+    }
+
+    /// Neither does this text.
+    fn proxy(&self) -> Result<Proxy, String> {
+        Proxy::parse(self.text()?).map_err(|error| error.to_string())
     }
 
     fn boolean(&self) -> Result<bool, String> {

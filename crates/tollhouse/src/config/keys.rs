@@ -123,6 +123,14 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("egress", "allow", Kind::Networks, Some(""), "Networks (CIDR) that calls may reach although they are not public."),
     key("egress", "allow_http", Kind::Boolean, Some("false"), "Whether calls may use plain HTTP."),
+    Key {
+        section: "egress",
+        name: "proxy",
+        kind: Kind::Text,
+        sight: Sight::Masked,
+        default: None,
+        meaning: "`http://[user:password@]host:port` of an HTTP proxy that calls go through. May hold a password, so it is shown masked and can be read from a file.",
+    },
     key(
         "outbound",
         "timeout_ms",

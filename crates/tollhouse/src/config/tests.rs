@@ -47,6 +47,34 @@ fn variables_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
+fn a_proxy_is_masked_and_its_words_are_never_repeated() {
+    assert!(read("", &[]).unwrap().egress.proxy.is_none());
+    let pairs = [("TOLLHOUSE_EGRESS__PROXY", "http://user:canary@proxy.internal:3128")];
+    assert!(!format!("{:?}", read("", &pairs).unwrap().egress.proxy.unwrap()).contains("canary"));
+    let shown = Layers::load(Profile::Serve, None, variables(&pairs)).unwrap().show(Sources::Hidden);
+    assert!(shown.contains("proxy = \"http://user:[secret]@proxy.internal:3128/\""), "{shown}");
+    let mut held = tempfile::NamedTempFile::new().unwrap();
+    writeln!(held, "http://user:canary@proxy.internal:3128").unwrap();
+    assert!(read("", &[("TOLLHOUSE_EGRESS__PROXY_FILE", held.path().to_str().unwrap())]).unwrap().egress.proxy.is_some());
+    for text in ["https://user:canary@proxy", "socks5://user:canary@proxy:1", "http://user:canary@proxy/canary"] {
+        let error = read("", &[("TOLLHOUSE_EGRESS__PROXY", text)]).unwrap_err();
+        assert!(error.starts_with("TOLLHOUSE_EGRESS__PROXY: `egress.proxy` must ") && !error.contains("canary"), "{error}");
+    }
+}
+
+/// Row R33: there is nothing to switch off.
+#[test]
+fn r33_no_key_switches_the_verification_of_certificates_off() {
+    for name in ["tls_verify", "verify", "insecure", "tls_insecure", "skip_verify", "danger_accept_invalid_certs"] {
+        let error = read(&format!("[outbound]\n{name} = false\n"), &[]).unwrap_err();
+        assert!(error.starts_with(&format!("FILE:2: unknown key `outbound.{name}`")), "{error}");
+        let variable = format!("TOLLHOUSE_OUTBOUND__{}", name.to_uppercase());
+        let error = read("", &[(&variable, "false")]).unwrap_err();
+        assert!(error.contains(&format!("unknown variable `{variable}`")), "{error}");
+    }
+}
+
+#[test]
 fn lists_in_variables_have_commas_and_off_switches_the_internal_listener_off() {
     let pairs = [
         ("TOLLHOUSE_EGRESS__ALLOW", "127.0.0.0/8, ::1/128"),
