@@ -9,7 +9,7 @@ use url::Url;
 use super::token_call::read;
 use super::*;
 use crate::fixtures::measured::Measured;
-use crate::fixtures::{call, connector, credentials, in_answer, in_request, literal, named, object, pointer, provider};
+use crate::fixtures::{call, connector, credentials, filled, in_answer, in_request, literal, named, object, pointer, provider};
 use crate::model::{
     Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector, Sign,
     SignFunction, SignLine, SignPart, SignValue, Template,
@@ -306,8 +306,7 @@ async fn a_signed_session_fetches_the_token_that_its_lines_name_and_is_sent_once
     let request = |provider: &Provider| {
         let token = Secret::from("t");
         let credentials = credentials(provider, STORED);
-        let filled =
-            Filled { credentials: &credentials, token: Some(&token), first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+        let filled = Filled { token: Some(&token), ..filled(&ATTEMPT, &credentials) };
         let base = Base { url: "https://service.test".into(), route: Route::Guarded };
         resend(provider, verify, &render(&connector(provider.clone()), verify, &filled, &base).unwrap(), false)
     };
