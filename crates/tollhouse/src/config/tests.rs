@@ -62,6 +62,37 @@ fn a_proxy_is_masked_and_its_words_are_never_repeated() {
     }
 }
 
+/// Row R30 for what the operator writes: what no call could be made of is refused at once. Addresses are the guard's business, at each start and at each call.
+#[test]
+fn r30_base_urls_that_are_none_stop_the_start() {
+    for url in [
+        "file:///etc/passwd",
+        "gopher://127.0.0.1:25/x",
+        "ftp://api.example.com/",
+        "ws://api.example.com/",
+        "data:text/plain,x",
+        "javascript:alert(1)",
+        "//api.example.com/",
+        "https://",
+        "https://user@api.example.com/",
+        "https://user:password@api.example.com/",
+        "https://api.example.com@127.0.0.1/",
+        "https://api.example.com/?query",
+        "https://api.example.com/#fragment",
+        "https://api.example.com:99999/",
+        "https://[::1/",
+        "https://1.2.3.4.5/",
+        "https://256.0.0.1/",
+        "https://0x100000000/",
+    ] {
+        let error = read("", &[("TOLLHOUSE_PROVIDERS__A__BASE_URL", url)]).unwrap_err();
+        assert!(
+            error.starts_with("TOLLHOUSE_PROVIDERS__A__BASE_URL: `providers.a.base_url` must be an http or https URL"),
+            "{url}: {error}"
+        );
+    }
+}
+
 /// Row R33: there is nothing to switch off.
 #[test]
 fn r33_no_key_switches_the_verification_of_certificates_off() {
