@@ -87,7 +87,9 @@ impl Connect {
         let stream = match self.proxy.as_ref().filter(|_| !self.policy.is_direct(target)) {
             Some(proxy) => {
                 self.policy.admit_unresolved(target).map_err(refused)?;
-                timeout_at(limit, self.tunnel(proxy, target)).await.map_err(|_| late(CallFailure::Proxy))??
+                // Whoever was slow, the payment service has not heard of the call.
+                let slow = |_| Unconnected { failure: CallFailure::Proxy, again: limit != deadline };
+                timeout_at(limit, self.tunnel(proxy, target)).await.map_err(slow)??
             }
             None => {
                 let addresses = timeout_at(limit, self.addresses(target)).await.map_err(|_| late(CallFailure::Dns))??;

@@ -74,7 +74,7 @@ async fn a_proxy_that_makes_no_tunnel_delivers_nothing() {
     }
     stand.tell(Tunnelling::Silence);
     let exchange = send_within(&outbound, &format!("https://{NAME}/"), SCANT).await;
-    failed(&exchange, Delivered::No, CallFailure::Timeout);
+    failed(&exchange, Delivered::No, CallFailure::Proxy);
     assert!(exchange.elapsed < SCANT + MARGIN, "{exchange:?}");
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     failed(&send(&through(nobody, &authority), &format!("https://{NAME}/")).await, Delivered::No, CallFailure::Proxy);

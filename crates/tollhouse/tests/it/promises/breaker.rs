@@ -69,7 +69,7 @@ impl Stage {
     }
 
     /// A session that can be waited for elsewhere.
-    fn session(&self, id: &str) -> impl Future<Output = Ended> + Send + 'static {
+    fn session(&self, id: &str) -> impl Future<Output = Ended> + Send + use<> {
         let request = self
             .client
             .post(format!("{}/payment-services/{id}/sessions", self.server.base))
