@@ -13,6 +13,8 @@ mod statement;
 
 pub mod api_key_pairs;
 pub mod audit_log;
+pub mod backup;
+mod copy;
 pub mod data_keys;
 mod database;
 mod error;
@@ -32,6 +34,7 @@ mod tx;
 #[cfg(test)]
 mod tests;
 
+pub use backup::BackupError;
 pub use database::{Database, Engine};
 pub use error::{OpenError, StoreError};
 pub use record_writer::{BATCH_ROWS_MAX, QUEUE_ROWS_MAX, RecordWriter};

@@ -14,6 +14,7 @@ static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 const SQLITE_HAS_MIGRATIONS: &str = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
 const POSTGRES_HAS_MIGRATIONS: &str =
     "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'";
+const CHECKSUMS: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
 /// Brings a SQLite database up to date, all migrations in one transaction: the migrator takes no lock on SQLite, and two processes may start at once.
@@ -36,6 +37,25 @@ pub(crate) async fn check_sqlite(connection: &mut SqliteConnection) -> Result<()
 
 pub(crate) async fn check_postgres(connection: &mut PgConnection) -> Result<(), OpenError> {
     check(&applied_postgres(connection).await?, &POSTGRES)
+}
+
+/// The newest version that this binary knows.
+pub(crate) fn newest_version() -> i64 {
+    newest_known(&SQLITE)
+}
+
+/// What is wrong with the list of migrations that a SQLite file says it has had, newer ones aside.
+pub(crate) async fn changed_migrations(connection: &mut SqliteConnection) -> Result<Vec<i64>, sqlx::Error> {
+    let applied: Vec<(i64, Vec<u8>)> = sqlx::query_as(CHECKSUMS).fetch_all(connection).await?;
+    let known = |version| SQLITE.iter().find(|migration| migration.version == version);
+    let changed =
+        |(version, checksum): &(i64, Vec<u8>)| known(*version).is_some_and(|migration| migration.checksum.as_ref() != checksum.as_slice());
+    Ok(applied.into_iter().filter(changed).map(|(version, _)| version).collect())
+}
+
+/// Brings an empty SQLite database up to a version and no further.
+pub(crate) async fn migrate_sqlite_to(version: i64, connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    SQLITE.run_direct(Some(version), connection, false).await.map_err(|error| OpenError::Migrate(Arc::new(error)))
 }
 
 fn check(applied: &[i64], known: &Migrator) -> Result<(), OpenError> {

@@ -1,6 +1,7 @@
 //! Tests on real databases: SQLite files, and PostgreSQL where `TOLLHOUSE_TEST_POSTGRES` names a server.
 
 mod audit_chain;
+mod backup;
 mod configuration;
 mod data_keys;
 mod failures;

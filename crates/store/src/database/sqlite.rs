@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Patience, open_error};
@@ -15,6 +15,9 @@ use crate::statement::within;
 
 /// Readers: lists and snapshots, never sessions. Each one is a thread.
 const READERS_MAX: u32 = 4;
+
+/// Memory for the pages of a file that is filled from its beginning to its end, in KiB. With SQLite's own 2 MiB the indexes of a large table would be written over and over.
+const FILLING_CACHE_KIB: u32 = 64 * 1024;
 
 /// An open database file.
 pub(crate) struct SqliteFile {
@@ -64,6 +67,43 @@ impl SqliteFile {
         Ok(file)
     }
 
+    /// A new file that is worthless until it is whole: whoever makes it syncs it at the end, and throws it away after a failure. So nothing waits for the disk.
+    pub(crate) fn in_the_making(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
+        let options = options.journal_mode(SqliteJournalMode::Memory).synchronous(SqliteSynchronous::Off);
+        Self::of(options.pragma("cache_size", format!("-{FILLING_CACHE_KIB}")))
+    }
+
+    /// A finished file that nobody writes any more: nothing is locked, and nothing is made beside it.
+    pub(crate) fn finished(path: &Path) -> Self {
+        // What a stranger has put into the schema of the file is not run by looking at it.
+        let options = SqliteConnectOptions::new().filename(path).disable_statement_logging().pragma("trusted_schema", "OFF");
+        Self::of(options.immutable(true))
+    }
+
+    fn of(options: SqliteConnectOptions) -> Self {
+        let patience = Patience::default().connection;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(patience)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().read_only(true));
+        Self { readers, options, writer: Arc::new(Mutex::new(None)), patience }
+    }
+
+    /// Copies the file as it is at one moment into an empty one, without holding up anybody who writes. No journal is kept, and nothing waits for the disk.
+    pub(crate) async fn copy_into(&self, path: &str) -> Result<(), sqlx::Error> {
+        sqlx::query("VACUUM INTO $1").bind(path).execute(&mut *self.reader().await?).await.map(|_| ())
+    }
+
+    /// Lets a connection that is going to fill the file keep more of it in memory.
+    pub(crate) async fn expect_many_rows(&self) -> Result<(), sqlx::Error> {
+        let mut lane = self.lane().await?;
+        sqlx::query(AssertSqlSafe(format!("PRAGMA cache_size = -{FILLING_CACHE_KIB}"))).execute(lane.connection()).await?;
+        lane.keep();
+        Ok(())
+    }
+
     /// Waits for the right to write, first come, first served.
     pub(crate) async fn lane(&self) -> Result<WriteLane, sqlx::Error> {
         let mut slot = within(self.patience, async { Ok(Arc::clone(&self.writer).lock_owned().await) }).await?;
@@ -74,16 +114,16 @@ impl SqliteFile {
         Ok(WriteLane { connection, slot })
     }
 
-    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.readers.begin().await
     }
 
-    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
+    pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>, sqlx::Error> {
         self.readers.acquire().await
     }
 
     /// The writer goes last, so that it is the one that tidies the write-ahead log away.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let closed = within(self.patience, async {
             self.readers.close().await;
             match self.writer.lock().await.take() {

@@ -14,6 +14,8 @@ fn every_statement() -> Vec<Statement> {
         crate::audit_log::ALL,
         crate::audit_log::chain::ALL,
         crate::audit_log::journal::ALL,
+        crate::backup::ALL,
+        &crate::copy::statements(),
         crate::data_keys::ALL,
         crate::database::ALL,
         crate::idempotency_keys::ALL,
