@@ -3,6 +3,7 @@
 //! The engine holds an immutable [`snapshot::Snapshot`] of everything a request must know before it may do anything, so that a session reads nothing from the database. A change commits first and replaces the snapshot then; other instances see the version move and do the same within a second.
 
 pub mod audit;
+pub mod backup;
 pub mod bootstrap;
 pub mod caller;
 pub mod clock;

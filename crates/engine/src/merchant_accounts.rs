@@ -178,6 +178,11 @@ fn seal(key: &DataKey, account: &MerchantAccountId, member: &str, secret: &Secre
     SealedSecret { key: member.to_owned(), data_key_version: key.version(), sealed: key.seal(&place, secret.expose()) }
 }
 
+/// Whether a stored secret opens under a data key.
+pub(crate) fn opens(key: &DataKey, account: &MerchantAccountId, stored: &SealedSecret) -> bool {
+    key.open(&place(account, &stored.key, key.version()), &stored.sealed).is_ok()
+}
+
 /// Seals what is stored under another data key of the account.
 pub(crate) fn reseal(from: &DataKey, to: &DataKey, account: &MerchantAccountId, stored: &SealedSecret) -> Result<SealedSecret, OpenError> {
     let value = from.open(&place(account, &stored.key, from.version()), &stored.sealed)?;

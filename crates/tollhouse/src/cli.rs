@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod audit;
+mod backup;
 mod config;
 mod definitions;
 mod dev;
@@ -47,6 +48,9 @@ enum Command {
     /// Look at the whole audit log, and verify that nobody has changed it.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copy the database, check a copy, restore one.
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Print a token, signed with a private key.
     Token(token::Token),
     /// Check and test definition files, begin new ones.
@@ -77,6 +81,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         | Command::Migrate(_)
         | Command::Secrets(_)
         | Command::Audit(_)
+        | Command::Backup(_)
         | Command::Token(_)
         | Command::Definitions(_)
         | Command::Config(_)
@@ -121,6 +126,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(options) => migrate::run(&options).await,
         Command::Secrets(command) => secrets::run(command).await,
         Command::Audit(command) => audit::run(command).await,
+        Command::Backup(command) => backup::run(command).await,
         Command::Token(options) => token::run(&options),
         Command::Definitions(command) => definitions::run(command).await,
         Command::Config(command) => config::run(command),

@@ -206,6 +206,14 @@ fn open(keyring: &Keyring, service: &PaymentService, field: &SealedField, trust:
     data_key.open(&place, &field.sealed)
 }
 
+/// Whether a stored value opens under a data key.
+pub(crate) fn opens(key: &DataKey, service: &PaymentService, field: &SealedField, trust: &str) -> bool {
+    let (row, column) = place_names(service.id, field.set, &field.key);
+    let account = &service.merchant_account_id;
+    let place = Place { table: TABLE, column: &column, row: &row, account, version: field.data_key_version, hosts: trust };
+    key.open(&place, &field.sealed).is_ok()
+}
+
 /// Row and column of a field, as they are sealed with it and as messages name them.
 pub(crate) fn place_names(service: PaymentServiceId, set: FieldSet, key: &str) -> (String, String) {
     (service.to_string(), format!("{}.{key}", set.as_str()))
