@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::durability::{DurabilitySetting, WeakDurability};
 use crate::health::Health;
 use crate::record_writer::{self, RecordWriter};
 use crate::tx::{Link, Tx};
@@ -44,6 +45,8 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     source: Arc<Source>,
     records: RecordWriter,
+    /// As they were read back when the database was opened.
+    durability: Vec<DurabilitySetting>,
     /// The task of the record writer; dropped with the last clone, which ends it.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -90,22 +93,34 @@ statements! {
 impl Database {
     /// Opens `sqlite://PATH`, making the file if there is none, or `postgres://…`. Nothing is migrated.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Self::open_with(url, Patience::default()).await
+        Self::open_allowing(url, WeakDurability::Refused).await
     }
 
+    /// The same, deciding what becomes of a database that can lose what it has acknowledged.
+    pub async fn open_allowing(url: &str, weak: WeakDurability) -> Result<Self, OpenError> {
+        Self::open_patiently(url, weak, Patience::default()).await
+    }
+
+    #[cfg(test)]
     pub(crate) async fn open_with(url: &str, patience: Patience) -> Result<Self, OpenError> {
+        Self::open_patiently(url, WeakDurability::Refused, patience).await
+    }
+
+    async fn open_patiently(url: &str, weak: WeakDurability, patience: Patience) -> Result<Self, OpenError> {
         // The URL's scheme is the one thing that chooses an engine.
-        let store = if let Some(path) = url.strip_prefix("sqlite://") {
-            Store::Sqlite(SqliteFile::open(path, patience).await?)
+        let (store, durability) = if let Some(path) = url.strip_prefix("sqlite://") {
+            let (file, durability) = SqliteFile::open(path, weak, patience).await?;
+            (Store::Sqlite(file), durability)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Store::Postgres(PostgresPool::open(url, patience).await?)
+            let (pool, durability) = PostgresPool::open(url, weak, patience).await?;
+            (Store::Postgres(pool), durability)
         } else {
             return Err(OpenError::Url("must begin with `sqlite://` or `postgres://`"));
         };
         let source = Arc::new(Source { store, health: Health::new(), patience });
         let mut tasks = JoinSet::new();
         let records = record_writer::start(Arc::clone(&source), &mut tasks);
-        Ok(Self(Arc::new(Inner { source, records, tasks: Mutex::new(tasks) })))
+        Ok(Self(Arc::new(Inner { source, records, durability, tasks: Mutex::new(tasks) })))
     }
 
     /// Brings the schema up to date; refuses a database that a newer binary has migrated.
@@ -159,6 +174,11 @@ impl Database {
             file.expect_many_rows().await.map_err(|error| StoreError::of("prepare the writer", error))?;
         }
         Ok(())
+    }
+
+    /// The settings that decide whether what is acknowledged survives the loss of power, as they were read back when the database was opened.
+    pub fn durability(&self) -> &[DurabilitySetting] {
+        &self.0.durability
     }
 
     /// Begins a transaction that reads one state of the database. It need not be committed.

@@ -10,6 +10,7 @@ mod backup;
 mod config;
 mod definitions;
 mod dev;
+mod durability;
 mod duration;
 pub(crate) mod exit;
 mod init;
@@ -41,7 +42,7 @@ enum Command {
     /// Prepare a production database: schema, root key, first key pair.
     Init(init::Init),
     /// Bring the database up to date without starting a server.
-    Migrate(FileOption),
+    Migrate(migrate::MigrateOptions),
     /// Replace root keys and data keys, and say which there are.
     #[command(subcommand)]
     Secrets(secrets::Command),

@@ -13,6 +13,7 @@ use connectors::outbound::Proxy;
 use domain::Secret;
 use engine::limits::Rates;
 use ipnet::IpNet;
+use store::WeakDurability;
 use url::Url;
 
 pub(crate) mod keys;
@@ -75,6 +76,8 @@ pub(crate) struct TlsFiles {
 pub(crate) struct Database {
     pub(crate) url: Secret,
     pub(crate) migration: Migration,
+    /// What becomes of one that can lose what it has acknowledged; only the command line accepts it.
+    pub(crate) weak: WeakDurability,
 }
 
 /// Who brings an older database up to date.
@@ -220,7 +223,11 @@ impl Config {
         let read = || {
             Some(Self {
                 server: Server { listen: listen?, environment: environment?, tls, trusted_proxies: trusted_proxies? },
-                database: Database { url: url?, migration: if migrate? { Migration::AtStart } else { Migration::ByHand } },
+                database: Database {
+                    url: url?,
+                    migration: if migrate? { Migration::AtStart } else { Migration::ByHand },
+                    weak: WeakDurability::Refused,
+                },
                 audit_checkpoint_file: audit_checkpoint_file.unwrap_or_else(|| beside(root_key_file.as_deref())),
                 root_key_file: root_key_file?,
                 retired_root_key_files: retired_root_key_files?,

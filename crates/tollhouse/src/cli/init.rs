@@ -15,6 +15,7 @@ use engine::vault::{RootKey, RootKeyError, RootKeys};
 use engine::{RandomIds, SystemClock};
 use store::Database;
 
+use super::durability::DurabilityOption;
 use super::exit::UsageError;
 use super::{FileOption, output};
 use crate::compose::storage;
@@ -32,6 +33,8 @@ pub(crate) struct Init {
     /// New file for the private key that is made. Without it the key is printed, and kept nowhere.
     #[arg(long, value_name = "FILE")]
     key_out: Option<PathBuf>,
+    #[command(flatten)]
+    durability: DurabilityOption,
 }
 
 /// What the first key pair is called.
@@ -40,7 +43,8 @@ const NAME: &str = "First key pair";
 /// Prepares the database that the configuration names.
 pub(crate) async fn run(options: &Init) -> anyhow::Result<ExitCode> {
     let layers = Layers::load(Profile::Serve, options.file.config.as_deref(), std::env::vars_os())?;
-    let config = Config::read(layers)?;
+    let mut config = Config::read(layers)?;
+    options.durability.apply(&mut config);
     let public_key = match &options.public_key {
         Some(path) => Some(read_public_key(path)?),
         None => None,

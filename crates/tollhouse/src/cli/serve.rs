@@ -11,6 +11,7 @@ use store::Database;
 use tracing::warn;
 
 use super::FileOption;
+use super::durability::DurabilityOption;
 use super::exit::FAILED;
 use crate::compose::signals::Signals;
 use crate::compose::storage;
@@ -30,6 +31,8 @@ pub(crate) struct Serve {
     /// File that gets the base URL once requests are answered.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    durability: DurabilityOption,
 }
 
 /// Serves until it is told to stop.
@@ -39,7 +42,8 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<ExitCode> {
     if let Some(listen) = options.listen {
         layers.set("server.listen".to_owned(), Raw::Text(listen), Source::Option("--listen"));
     }
-    let config = Config::read(layers)?;
+    let mut config = Config::read(layers)?;
+    options.durability.apply(&mut config);
     let (database, root_keys) = storage::open_for_service(&config).await?;
     prepare(&config, &database, &root_keys).await?;
     let running = compose::start(&config, Foundation { database, root_keys, reload: Reload::OnHangup }).await?;

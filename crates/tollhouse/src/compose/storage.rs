@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use engine::vault::{RootKeyError, RootKeys};
 use store::Database;
+use tracing::warn;
 
 use crate::cli::exit::UsageError;
 use crate::config::{self, Config, Migration};
@@ -13,13 +14,22 @@ use crate::config::{self, Config, Migration};
 /// What everybody on the machine may do with a directory.
 const EVERYBODY: u32 = 0o007;
 
-/// Opens the database without looking at its schema.
+/// Opens the database without looking at its schema. One that can lose what it acknowledges is refused, or named in the log each time.
 pub(crate) async fn open(config: &config::Database) -> anyhow::Result<Database> {
     let url = config.url.expose_str().context("the database URL is not text")?;
     if let Some(file) = sqlite_file(url) {
         refuse_open_directory(&file)?;
     }
-    Ok(Database::open(url).await?)
+    let database = Database::open_allowing(url, config.weak).await?;
+    for setting in database.durability().iter().filter(|setting| !setting.holds) {
+        warn!(
+            setting = setting.name,
+            value = setting.value,
+            wanted = setting.wanted,
+            "Acknowledged writes can be lost: the database is not durable, and --unsafe-durability accepts that."
+        );
+    }
+    Ok(database)
 }
 
 /// Opens the database of a server and brings it up to date, if that is the server's business.
