@@ -1,9 +1,17 @@
 //! Test equipment: the real server on port 0, a payment service that misbehaves on demand, typed callers.
 
 #[cfg(feature = "server")]
+pub mod balancer;
+#[cfg(feature = "server")]
 pub mod caller;
 #[cfg(feature = "server")]
 pub mod conformance;
+#[cfg(feature = "server")]
+pub mod disk;
+#[cfg(feature = "server")]
+pub mod killer;
+#[cfg(feature = "server")]
+pub mod load;
 pub mod promise;
 pub mod provider;
 pub mod proxy;
