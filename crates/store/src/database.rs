@@ -125,15 +125,20 @@ impl Database {
 
     /// Brings the schema up to date; refuses a database that a newer binary has migrated.
     pub async fn migrate(&self) -> Result<(), OpenError> {
+        self.migrate_to(None).await
+    }
+
+    /// The same as an older binary would, up to a version.
+    pub(crate) async fn migrate_to(&self, target: Option<i64>) -> Result<(), OpenError> {
         // Migrations are the one text that exists twice.
         match &self.0.source.store {
             Store::Sqlite(file) => {
                 let mut lane = file.lane().await.map_err(open_error)?;
-                schema::migrate_sqlite(lane.connection()).await?;
+                schema::migrate_sqlite(lane.connection(), target).await?;
                 lane.keep();
                 Ok(())
             }
-            Store::Postgres(pool) => schema::migrate_postgres(&mut pool.connect_patiently().await.map_err(open_error)?).await,
+            Store::Postgres(pool) => schema::migrate_postgres(&mut pool.connect_patiently().await.map_err(open_error)?, target).await,
         }
     }
 

@@ -18,17 +18,17 @@ const CHECKSUMS: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE su
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
 /// Brings a SQLite database up to date, all migrations in one transaction: the migrator takes no lock on SQLite, and two processes may start at once.
-pub(crate) async fn migrate_sqlite(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+pub(crate) async fn migrate_sqlite(connection: &mut SqliteConnection, target: Option<i64>) -> Result<(), OpenError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(connect_error)?;
     refuse_newer(&applied_sqlite(&mut transaction).await?, &SQLITE)?;
-    run(&SQLITE, &mut *transaction).await?;
+    run(&SQLITE, &mut *transaction, target).await?;
     transaction.commit().await.map_err(connect_error)
 }
 
 /// Brings a PostgreSQL database up to date. The migrator holds an advisory lock and runs each migration in its own transaction.
-pub(crate) async fn migrate_postgres(connection: &mut PgConnection) -> Result<(), OpenError> {
+pub(crate) async fn migrate_postgres(connection: &mut PgConnection, target: Option<i64>) -> Result<(), OpenError> {
     refuse_newer(&applied_postgres(connection).await?, &POSTGRES)?;
-    run(&POSTGRES, connection).await
+    run(&POSTGRES, connection, target).await
 }
 
 pub(crate) async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), OpenError> {
@@ -69,6 +69,11 @@ fn refuse_newer(applied: &[i64], known: &Migrator) -> Result<(), OpenError> {
     if stranger { Err(OpenError::NewerSchema { database: newest(applied), binary: newest_known(known) }) } else { Ok(()) }
 }
 
+/// The versions of this binary's migrations, in order; both engines have the same.
+pub(crate) fn versions() -> Vec<i64> {
+    SQLITE.iter().map(|migration| migration.version).collect()
+}
+
 fn newest(applied: &[i64]) -> i64 {
     applied.iter().copied().max().unwrap_or(0)
 }
@@ -93,8 +98,8 @@ async fn applied_postgres(connection: &mut PgConnection) -> Result<Vec<i64>, Ope
     sqlx::query_scalar(APPLIED).fetch_all(connection).await.map_err(connect_error)
 }
 
-async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C) -> Result<(), OpenError> {
-    migrator.run_direct(None, connection, false).await.map_err(|error| match error {
+async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C, target: Option<i64>) -> Result<(), OpenError> {
+    migrator.run_direct(target, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMismatch(version) => OpenError::ChangedMigration { version },
         // A process with a newer binary migrated between our look and the lock.
         MigrateError::VersionMissing(database) => OpenError::NewerSchema { database, binary: newest_known(migrator) },

@@ -1,4 +1,4 @@
-//! Databases of a test's own on a PostgreSQL server, and a way past the server to the data of either engine. For tests, here and in other crates.
+//! Databases of a test's own, and what a test has to do below them: older schemas, comparisons, obstacles. For tests, here and in other crates.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,6 +9,12 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::OpenError;
+
+mod roadblock;
+mod schemas;
+
+pub use roadblock::Roadblock;
+pub use schemas::{HeldOpen, copy_data, integrity, migrate_to, run, schema, versions};
 
 /// An empty database that lives until [`ScratchDatabase::drop`].
 #[must_use = "it stays on the server until it is dropped"]
