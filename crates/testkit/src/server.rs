@@ -114,12 +114,19 @@ impl Plan {
     /// One more instance on the same database with the same root key, ready for [`Plan::serve`]. It must end before this one's database is dropped.
     #[must_use]
     pub fn sibling(&self) -> Self {
-        let mut sibling = Self::sqlite(&self.binary);
+        let mut sibling = Self::sqlite(&self.binary).keyed_as(self);
         sibling.variables.clone_from(&self.variables);
         sibling.arguments.clone_from(&self.arguments);
         sibling.conformance = self.conformance;
-        std::fs::copy(self.file("private_key.pem"), sibling.file("private_key.pem")).expect("the first key can be copied");
         sibling
+    }
+
+    /// The root key and the first key pair of another installation.
+    #[must_use]
+    pub fn keyed_as(self, other: &Self) -> Self {
+        std::fs::copy(other.file("private_key.pem"), self.file("private_key.pem")).expect("the first key can be copied");
+        let root_key = other.file("root.key").display().to_string();
+        self.with("TOLLHOUSE_VAULT__ROOT_KEY_FILE", root_key)
     }
 
     /// The URL of the database.
@@ -170,6 +177,11 @@ impl Plan {
     pub async fn run_behind(&self, wrapper: &[String], arguments: &[&str]) -> std::process::Output {
         let output = self.command(wrapper, arguments).output();
         tokio::time::timeout(PATIENCE, output).await.expect("the command ends in time").expect("the binary runs")
+    }
+
+    /// Begins one command of the binary; it is killed with the value.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(&[], arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
     }
 
     /// The option that names the configuration file, made if there is none.
@@ -307,13 +319,22 @@ impl Server {
 
     /// Sends SIGTERM and waits for the end.
     pub async fn terminate(self) -> (std::process::ExitStatus, Plan) {
+        self.terminate_within(PATIENCE).await
+    }
+
+    /// The same with more patience, for shutdowns that may take as long as one may take.
+    pub async fn terminate_within(self, patience: Duration) -> (std::process::ExitStatus, Plan) {
         self.signal("TERM").await;
-        self.ended().await
+        self.ended_within(patience).await
     }
 
     /// Waits for the end.
-    pub async fn ended(mut self) -> (std::process::ExitStatus, Plan) {
-        let status = tokio::time::timeout(PATIENCE, self.process.wait())
+    pub async fn ended(self) -> (std::process::ExitStatus, Plan) {
+        self.ended_within(PATIENCE).await
+    }
+
+    async fn ended_within(mut self, patience: Duration) -> (std::process::ExitStatus, Plan) {
+        let status = tokio::time::timeout(patience, self.process.wait())
             .await
             .expect("the server ends in time")
             .expect("the process can be waited for");
