@@ -186,7 +186,7 @@ pub(crate) fn definition_lines_median(root: &Path) -> Result<usize> {
     Ok(lengths.get(lengths.len() / 2).copied().unwrap_or_default())
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
