@@ -1,9 +1,12 @@
 //! Test equipment: the real server on port 0, a payment service that misbehaves on demand, typed callers.
 
+pub mod bombs;
 #[cfg(feature = "server")]
 pub mod balancer;
 #[cfg(feature = "server")]
 pub mod caller;
+#[cfg(feature = "server")]
+pub mod canary;
 #[cfg(feature = "server")]
 pub mod conformance;
 #[cfg(feature = "server")]
@@ -15,6 +18,7 @@ pub mod load;
 pub mod promise;
 pub mod provider;
 pub mod proxy;
+pub mod raw;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

@@ -162,9 +162,9 @@ impl Plan {
         url
     }
 
-    /// Begins one command of the binary with the server's environment and some variables of its own, for a test that may end it. Its words are kept for the end.
+    /// Begins one command of the binary with the server's environment and some variables of its own, for a test that may end it; it is killed with the value. Its words are kept for the end.
     pub fn begin(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
-        let mut command = self.command(arguments);
+        let mut command = self.command(&[], arguments);
         command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
     }
 
@@ -177,11 +177,6 @@ impl Plan {
     pub async fn run_behind(&self, wrapper: &[String], arguments: &[&str]) -> std::process::Output {
         let output = self.command(wrapper, arguments).output();
         tokio::time::timeout(PATIENCE, output).await.expect("the command ends in time").expect("the binary runs")
-    }
-
-    /// Begins one command of the binary; it is killed with the value.
-    pub fn begin(&self, arguments: &[&str]) -> Child {
-        self.command(&[], arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
     }
 
     /// The option that names the configuration file, made if there is none.

@@ -9,6 +9,7 @@ use testkit::server::{Plan, Server};
 use crate::support::{adyen_request, eventually, service, simulated_adyen, sqlite};
 
 mod canaries;
+pub(crate) mod rows;
 
 /// Lines of the log, each of which has to be JSON.
 pub(crate) fn lines(log: &str) -> Vec<Value> {
@@ -164,7 +165,7 @@ async fn traces_reach_a_collector_when_one_is_named() {
     let sent: Vec<u8> = received.iter().flat_map(|request| request.body.clone()).collect();
     let request_id = session.header("x-request-id").unwrap();
     for text in ["toll-of-a-test", "request", "outbound_call", "/payment-services/{payment_service_id}/sessions", request_id] {
-        assert!(canaries::contains(&sent, text.as_bytes()), "no `{text}` among {} bytes of spans", sent.len());
+        assert!(testkit::canary::contains(&sent, text.as_bytes()), "no `{text}` among {} bytes of spans", sent.len());
     }
 }
 
