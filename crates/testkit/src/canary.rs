@@ -88,7 +88,8 @@ fn forms(text: &str) -> Vec<String> {
         quoted[1..quoted.len() - 1].to_owned()
     };
     let once = escaped(text);
-    let mut forms = vec![text.to_owned(), hex(false), hex(true), escaped(&once), once, percent_encoded(text, '+'), percent_encoded(text, ' ')];
+    let mut forms =
+        vec![text.to_owned(), hex(false), hex(true), escaped(&once), once, percent_encoded(text, '+'), percent_encoded(text, ' ')];
     for before in 0..3 {
         let encoded = STANDARD_NO_PAD.encode([&vec![b'x'; before][..], text.as_bytes()].concat());
         // The first and the last characters depend on the neighbours.
@@ -130,7 +131,20 @@ mod tests {
         let twice = json!({ "b": json }).to_string();
         let form = "a=canary-%22secret%22%2F%2B+of+2026&b=1".to_owned();
         let path = "/canary-%22secret%22%2F%2B%20of%202026/".to_owned();
-        let hidden = [hex.to_uppercase(), format!("\\x{hex}"), basic("a"), basic("ab"), basic("abc"), url(""), url("1"), url("12"), json, twice, form, path];
+        let hidden = [
+            hex.to_uppercase(),
+            format!("\\x{hex}"),
+            basic("a"),
+            basic("ab"),
+            basic("abc"),
+            url(""),
+            url("1"),
+            url("12"),
+            json,
+            twice,
+            form,
+            path,
+        ];
         for place in hidden.iter().chain([&format!("a{text}b")]) {
             assert!(canaries.found_in(place.as_bytes()).is_some(), "{place}");
         }
@@ -139,9 +153,15 @@ mod tests {
 
     #[test]
     fn bytes_are_found_wherever_they_stand() {
-        for (bytes, wanted, expected) in
-            [("aab", "ab", true), ("ab", "ab", true), ("abab", "bab", true), ("aba", "abb", false), ("a", "ab", false), ("", "a", false), ("a", "", true)]
-        {
+        for (bytes, wanted, expected) in [
+            ("aab", "ab", true),
+            ("ab", "ab", true),
+            ("abab", "bab", true),
+            ("aba", "abb", false),
+            ("a", "ab", false),
+            ("", "a", false),
+            ("a", "", true),
+        ] {
             assert_eq!(contains(bytes.as_bytes(), wanted.as_bytes()), expected, "{bytes} {wanted}");
         }
     }

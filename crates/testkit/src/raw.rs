@@ -25,6 +25,11 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
+/// The half of a connection that is read.
+pub type Reader = tokio::io::ReadHalf<Box<dyn Io>>;
+/// The half of a connection that is written.
+pub type Writer = tokio::io::WriteHalf<Box<dyn Io>>;
+
 /// One connection.
 pub struct Raw {
     io: Box<dyn Io>,
@@ -131,7 +136,7 @@ impl Raw {
     }
 
     /// Reads and writes at once.
-    pub fn split(self) -> (tokio::io::ReadHalf<Box<dyn Io>>, tokio::io::WriteHalf<Box<dyn Io>>) {
+    pub fn split(self) -> (Reader, Writer) {
         tokio::io::split(self.io)
     }
 

@@ -41,7 +41,8 @@ fn play(request: &Received) -> Reply {
         _ if request.text().contains("refuse-me") => Reply::json(422, &json!({ "message": format!("no: {ANSWERED}") }).to_string()),
         _ if request.text().contains("nonsense-please") => Reply::json(201, ANSWERED),
         _ if request.text().contains("hang-up") => Reply::CloseUnanswered,
-        _ => Reply::json(201, &json!({ "id": "CS1", "sessionData": ANSWERED, "echo": request.text() }).to_string()).with_header("x-private", ANSWERED),
+        _ => Reply::json(201, &json!({ "id": "CS1", "sessionData": ANSWERED, "echo": request.text() }).to_string())
+            .with_header("x-private", ANSWERED),
     }
 }
 
@@ -89,7 +90,9 @@ async fn plant(server: &Server) -> Planted {
     for wrong in [forged.as_str(), "canary.no.token"] {
         refused.push(server.anonymous().token(wrong).get("/roles").await);
     }
-    for path in ["/payment-services", "/payment-service-sessions?limit=100", "/audit-logs?limit=100", "/api-key-pairs", "/merchant-accounts"] {
+    for path in
+        ["/payment-services", "/payment-service-sessions?limit=100", "/audit-logs?limit=100", "/api-key-pairs", "/merchant-accounts"]
+    {
         done.push(caller.get(path).await);
     }
     assert!(refused.iter().all(|reply| reply.status >= 400), "{refused:?}");
@@ -191,7 +194,8 @@ async fn r45_secrets_come_out_nowhere_at_the_finest_level() {
         let plan = plan.provider_at("adyen", &provider.url(""), Some(&ca)).provider_at("paypal", &provider.url(""), Some(&ca));
         // Card numbers are let through, since they are looked for as well.
         let plan = plan.with("TOLLHOUSE_SESSIONS__REFUSE_CARD_NUMBERS", "false");
-        let server = plan.with("TOLLHOUSE_LOG", "trace").with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url("/v1/traces")).start().await;
+        let server =
+            plan.with("TOLLHOUSE_LOG", "trace").with("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.url("/v1/traces")).start().await;
         let Planted { tokens, refusals, answers } = plant(&server).await;
         let sent: String = provider.requests().iter().map(Received::text).collect();
         assert!(sent.contains(CARD) && sent.contains(CVV) && sent.contains(LONG_CVV), "the canaries were sent where they belong");

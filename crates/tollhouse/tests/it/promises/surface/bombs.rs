@@ -34,7 +34,8 @@ async fn r55_a_server_that_is_given_bombs_goes_on() {
     server.signal("HUP").await;
     let sound: Vec<usize> = (0..all.len()).filter(|index| all[*index].1 == Sound::Yes).collect();
     let last = format!("/payment-service-definitions/{}-", id(*sound.last().unwrap()));
-    eventually("the last sound one is served", async || (server.merchant().get(&format!("{last}card")).await.status == 200).then_some(())).await;
+    eventually("the last sound one is served", async || (server.merchant().get(&format!("{last}card")).await.status == 200).then_some(()))
+        .await;
     assert_eq!(server.merchant().post(&sessions, &body).await.expect(200)["status"], "succeeded", "the good one is as it was");
 
     // A session with each that can be read, with the longest values that it takes.

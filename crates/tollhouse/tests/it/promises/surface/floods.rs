@@ -105,7 +105,11 @@ async fn r53_floods_of_frames_end_the_connection_and_nothing_else() {
         let mut before = 0;
         for which in FLOODS {
             for _ in 0..times {
-                let raw = if server.base.starts_with("https") { Raw::tls(&server.base, &certificate, "h2").await } else { Raw::plain(&server.base).await };
+                let raw = if server.base.starts_with("https") {
+                    Raw::tls(&server.base, &certificate, "h2").await
+                } else {
+                    Raw::plain(&server.base).await
+                };
                 let ended = flood(raw, which, 400_000).await;
                 goodbyes += u32::from(ended.said_goodbye);
                 count += 1;

@@ -33,7 +33,8 @@ const BEHIND: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
 
 /// A request to a handler that reads its body and refuses what is in it.
 fn to_a_handler(token: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!("POST /payment-services/verify HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n{body}{BEHIND}").into_bytes()
+    format!("POST /payment-services/verify HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n{body}{BEHIND}")
+        .into_bytes()
 }
 
 fn lengths(token: &str) -> Vec<Case> {
@@ -187,7 +188,12 @@ async fn r52_over_http2_a_length_that_is_a_lie_ends_the_stream() {
     let token = server.key.token(&["*.write"]);
     let headers = |more: Vec<u8>| {
         let bearer = literal("authorization", &format!("Bearer {token}"));
-        let pseudo = [literal(":method", "POST"), literal(":scheme", "http"), literal(":path", "/payment-services/verify"), literal(":authority", "x")];
+        let pseudo = [
+            literal(":method", "POST"),
+            literal(":scheme", "http"),
+            literal(":path", "/payment-services/verify"),
+            literal(":authority", "x"),
+        ];
         [pseudo.concat(), bearer, more].concat()
     };
     let cases = [
@@ -209,7 +215,8 @@ async fn r52_over_http2_a_length_that_is_a_lie_ends_the_stream() {
         let seen = frames(&seen);
         let ended = seen.iter().any(|(which, stream, _)| (*which == kind::RST_STREAM && *stream == 1) || (*which == kind::GOAWAY));
         // A refusal is shorter than any answer of the handler: it has no body of ours.
-        let answered = seen.iter().any(|(which, stream, payload)| *which == 0 && *stream == 1 && testkit::canary::contains(payload, b"missing"));
+        let answered =
+            seen.iter().any(|(which, stream, payload)| *which == 0 && *stream == 1 && testkit::canary::contains(payload, b"missing"));
         assert!(ended && !answered, "{what}: {seen:?}");
     }
     honest(&server, "after lies over HTTP/2").await;

@@ -62,7 +62,9 @@ async fn r51_who_says_too_little_is_closed_and_an_honest_client_goes_on() {
     let (server, (secure, _)) = (sqlite().start().await, over_tls().await);
     let id = simulated_adyen(&server, "adyen-card").await;
     let token = server.key.token(&["*.write"]);
-    let body = format!("POST /payment-services/{id}/sessions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: 1000\r\n\r\n{{");
+    let body = format!(
+        "POST /payment-services/{id}/sessions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: 1000\r\n\r\n{{"
+    );
 
     let mut slow = JoinSet::new();
     let mut begin = |server: &Server, count: usize, beginning: &[u8], interval, limit| {

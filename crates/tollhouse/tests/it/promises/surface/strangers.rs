@@ -54,7 +54,8 @@ async fn r60_what_is_not_there_is_refused_in_our_shape_and_says_nothing_else() {
         let merchant = server.merchant();
         for (path, methods) in paths() {
             for method in METHODS {
-                let is_there = methods.iter().any(|there| there == method) || (method == "HEAD" && methods.iter().any(|there| there == "GET"));
+                let is_there =
+                    methods.iter().any(|there| there == method) || (method == "HEAD" && methods.iter().any(|there| there == "GET"));
                 // The answer to HEAD has no body, and the client wants one.
                 if is_there || method == "HEAD" {
                     continue;
@@ -69,7 +70,23 @@ async fn r60_what_is_not_there_is_refused_in_our_shape_and_says_nothing_else() {
                 }
             }
         }
-        for path in ["/", "/nothing", "/metrics", "/console", "/admin", "/openapi.json", "/.git/config", "/debug/pprof", "/payment-services/", "//roles", "/roles/../metrics", "/%2e%2e/metrics", "/%00", "/roles%2F", "/ROLES"] {
+        for path in [
+            "/",
+            "/nothing",
+            "/metrics",
+            "/console",
+            "/admin",
+            "/openapi.json",
+            "/.git/config",
+            "/debug/pprof",
+            "/payment-services/",
+            "//roles",
+            "/roles/../metrics",
+            "/%2e%2e/metrics",
+            "/%00",
+            "/roles%2F",
+            "/ROLES",
+        ] {
             for method in METHODS.into_iter().filter(|method| *method != "HEAD") {
                 let reply = merchant.send(method.parse().unwrap(), path, None).await;
                 reply.problems(404, "not_found");
@@ -105,8 +122,10 @@ async fn r60_no_page_of_another_origin_is_let_in() {
     on_each_engine(async |server| {
         for (path, methods) in paths() {
             for method in &methods {
-                let stranger = || server.merchant().header("origin", "https://evil.example").header("access-control-request-method", method);
-                let preflight = stranger().header("access-control-request-headers", "authorization").send(Method::OPTIONS, &path, None).await;
+                let stranger =
+                    || server.merchant().header("origin", "https://evil.example").header("access-control-request-method", method);
+                let preflight =
+                    stranger().header("access-control-request-headers", "authorization").send(Method::OPTIONS, &path, None).await;
                 preflight.problems(405, "method_not_allowed");
                 assert_discreet(&preflight);
                 // Nobody is let in by asking without asking first.
@@ -139,7 +158,8 @@ async fn r60_each_listener_answers_what_is_its_own() {
         }
     }
     for method in ["GET", "POST", "TRACE", "OPTIONS"] {
-        let of = async |base: &str| client.request(method.parse().unwrap(), format!("{base}/metrics")).send().await.unwrap().status().as_u16();
+        let of =
+            async |base: &str| client.request(method.parse().unwrap(), format!("{base}/metrics")).send().await.unwrap().status().as_u16();
         assert_eq!(of(&internal).await, if method == "GET" { 200 } else { 404 }, "{method}");
         assert_eq!(of(&server.base).await, 404, "{method}");
         count += 2;

@@ -34,7 +34,10 @@ fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (key, status) in [(Whose::One, 403), (Whose::Two, 403), (Whose::All, 404)] {
         // Of these none is the name of an account, though some look like one.
-        rows.extend(["nobodys-shop", "", " ", "Beta", "BETA", "beta,beta", "beta/../alpha", "b\u{e9}ta", &long].map(|value| row(key, &[value], status)));
+        rows.extend(
+            ["nobodys-shop", "", " ", "Beta", "BETA", "beta,beta", "beta/../alpha", "b\u{e9}ta", &long]
+                .map(|value| row(key, &[value], status)),
+        );
         rows.push(row(key, &["beta", "beta"], 400));
         rows.push(row(key, &["alpha", "beta"], 400));
         rows.push(row(key, &["", "beta"], 400));
@@ -88,7 +91,11 @@ async fn r43_the_header_is_refused_before_anything_is_looked_up() {
             }
         }
         the_absent_header_means_what_is_documented(server, &beta).await;
-        assert_eq!(beta.caller(server).get("/payment-services").await.expect(200)["items"].as_array().unwrap().len(), 3, "nothing was done");
+        assert_eq!(
+            beta.caller(server).get("/payment-services").await.expect(200)["items"].as_array().unwrap().len(),
+            3,
+            "nothing was done"
+        );
     })
     .await;
     promise.kept(count, "refusals, with what exists and with what does not");
@@ -97,7 +104,12 @@ async fn r43_the_header_is_refused_before_anything_is_looked_up() {
 async fn the_absent_header_means_what_is_documented(server: &Server, beta: &Tenant) {
     let names_of_its_services = async |caller: &Caller<'_>| {
         let page = caller.get("/payment-services").await.expect(200);
-        page["items"].as_array().unwrap().iter().map(|service| service["merchant_account_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|service| service["merchant_account_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names_of_its_services(&beta.caller(server)).await, ["beta"; 3], "the only account of the key");
     assert_eq!(names_of_its_services(&server.merchant()).await, [""; 0], "the account `default`, which has none");

@@ -119,7 +119,7 @@ async fn r42_what_is_another_account_s_is_nobody_s() {
             }
         }
         // A key of every account that has said in which one it acts is behind the same wall.
-        for pair in pairs(&beta, &alpha).into_iter().filter(|pair| of_a_tenant(pair)) {
+        for pair in pairs(&beta, &alpha).into_iter().filter(of_a_tenant) {
             let asked = async |call| send(&server.merchant().for_account("beta"), call).await;
             let (foreign, nobodys) = (asked(&pair.foreign).await, asked(&pair.nobodys).await);
             assert_eq!((foreign.status, &foreign.text), (nobodys.status, &nobodys.text), "{} by a key of all accounts", pair.place);
@@ -128,7 +128,11 @@ async fn r42_what_is_another_account_s_is_nobody_s() {
         assert_eq!(everything(server, &alpha).await, before, "nothing of the other account has changed");
     })
     .await;
-    let measured = if is_full() { format!("largest ratio of times: {slowest}, of which 0.80 to 1.20 is allowed") } else { "times not judged".to_owned() };
+    let measured = if is_full() {
+        format!("largest ratio of times: {slowest}, of which 0.80 to 1.20 is allowed")
+    } else {
+        "times not judged".to_owned()
+    };
     promise.kept(count, &measured);
 }
 

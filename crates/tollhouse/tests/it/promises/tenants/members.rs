@@ -74,7 +74,8 @@ async fn live(server: &Server, public_key: &str, wish: bool) -> BTreeMap<String,
     send("create_payment_service_session", Some(&made), adyen_request()).await;
     send("create_payment_service_definition_session", Some("adyen-card"), adyen_request()).await;
     let tried: Vec<&String> = answers.keys().collect();
-    let with_a_body: Vec<&String> = every.iter().filter(|operation| ["POST", "PUT"].contains(&operation.method.as_str())).map(|operation| &operation.id).collect();
+    let with_a_body: Vec<&String> =
+        every.iter().filter(|operation| ["POST", "PUT"].contains(&operation.method.as_str())).map(|operation| &operation.id).collect();
     for id in &with_a_body {
         assert!(tried.contains(id), "{id} is new: say here how it is called");
     }
@@ -117,7 +118,9 @@ fn comparable(tables: BTreeMap<String, Vec<Row>>, first_key: &Key) -> BTreeMap<S
 fn comparable_answer(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
-            let kept = members.iter().filter(|(name, _)| !["id", "created_at", "updated_at", "last_used_at", "creator", "response_body"].contains(&name.as_str()));
+            let kept = members.iter().filter(|(name, _)| {
+                !["id", "created_at", "updated_at", "last_used_at", "creator", "response_body"].contains(&name.as_str())
+            });
             kept.map(|(name, value)| (name.clone(), comparable_answer(value))).collect()
         }
         Value::Array(elements) => elements.iter().map(comparable_answer).collect(),

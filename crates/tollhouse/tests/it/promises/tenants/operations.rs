@@ -44,7 +44,9 @@ pub(super) struct Stranger {
 /// All of them, as the document lists them.
 pub(super) fn operations() -> Vec<Operation> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
-    let every = paths.iter().flat_map(|(path, methods)| methods.as_object().unwrap().iter().map(move |(method, described)| (path, method, described)));
+    let every = paths
+        .iter()
+        .flat_map(|(path, methods)| methods.as_object().unwrap().iter().map(move |(method, described)| (path, method, described)));
     every.map(|(path, method, described)| Operation::read(path, method, described)).collect()
 }
 
@@ -53,7 +55,13 @@ pub(super) fn operations() -> Vec<Operation> {
 impl Operation {
     fn read(path: &str, method: &str, described: &Value) -> Self {
         let parameters = described["parameters"].as_array().unwrap();
-        let named = |place: &str| parameters.iter().filter(|parameter| parameter["in"] == place).map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let named = |place: &str| {
+            parameters
+                .iter()
+                .filter(|parameter| parameter["in"] == place)
+                .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
         let schema = described["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
         let members = schema.map(|reference| {
             let schema = DOCUMENT.pointer(reference.trim_start_matches('#')).unwrap();
@@ -61,7 +69,8 @@ impl Operation {
         });
         let id = described["operationId"].as_str().unwrap().to_owned();
         // The one operation that acts in an account and does not declare the header, which official clients do not send there.
-        let is_of_a_tenant = named("header").iter().any(|name| name == "x-gr4vy-merchant-account-id") || id == "create_payment_service_definition_session";
+        let is_of_a_tenant =
+            named("header").iter().any(|name| name == "x-gr4vy-merchant-account-id") || id == "create_payment_service_definition_session";
         Self { is_of_a_tenant, id, method: method.to_uppercase(), path: path.to_owned(), query: named("query"), members }
     }
 
@@ -74,16 +83,31 @@ impl Operation {
     pub(super) fn call(&self, own: &Tenant) -> Call {
         let fields = json!([{ "key": "api_key", "value": "test-key" }, { "key": "merchant_account", "value": "ShopECOM" }, { "key": "mode", "value": "simulator" }]);
         let body = match self.id.as_str() {
-            "list_payment_service_definitions" | "get_payment_service_definition" | "list_payment_services" | "get_payment_service"
-            | "delete_payment_service" | "list_payment_service_sessions" | "get_payment_service_session" | "list_merchant_accounts"
-            | "get_merchant_account" | "list_api_key_pairs" | "get_api_key_pair" | "delete_api_key_pair" | "list_roles" | "list_audit_logs" => None,
+            "list_payment_service_definitions"
+            | "get_payment_service_definition"
+            | "list_payment_services"
+            | "get_payment_service"
+            | "delete_payment_service"
+            | "list_payment_service_sessions"
+            | "get_payment_service_session"
+            | "list_merchant_accounts"
+            | "get_merchant_account"
+            | "list_api_key_pairs"
+            | "get_api_key_pair"
+            | "delete_api_key_pair"
+            | "list_roles"
+            | "list_audit_logs" => None,
             "create_payment_service_definition_session" | "create_payment_service_session" => Some(adyen_request()),
-            "create_payment_service" => Some(service("adyen-card", &[("api_key", "test-key"), ("merchant_account", "ShopECOM"), ("mode", "simulator")])),
+            "create_payment_service" => {
+                Some(service("adyen-card", &[("api_key", "test-key"), ("merchant_account", "ShopECOM"), ("mode", "simulator")]))
+            }
             "update_payment_service" => Some(json!({ "display_name": "Renamed" })),
             "verify_payment_service_credentials" => Some(json!({ "payment_service_definition_id": "adyen-card", "fields": fields })),
             "create_merchant_account" => Some(json!({ "id": "founded", "display_name": "Founded" })),
             "update_merchant_account" => Some(json!({ "display_name": "Renamed" })),
-            "create_api_key_pair" => Some(json!({ "display_name": "Second", "role_ids": [own.role], "merchant_account_ids": [own.account] })),
+            "create_api_key_pair" => {
+                Some(json!({ "display_name": "Second", "role_ids": [own.role], "merchant_account_ids": [own.account] }))
+            }
             "update_api_key_pair" => Some(json!({ "display_name": "Renamed" })),
             unknown => panic!("{unknown} is new: say here how it is called, and what it must not give away"),
         };
