@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::caller::Caller;
 use testkit::server::Server;
-use testkit::token::Key;
+use testkit::token::{Key, now_seconds};
 
 use crate::api_key_pairs::{role, with_role};
 use crate::support::{adyen_request, service};
@@ -12,6 +12,11 @@ mod header;
 mod matrix;
 mod members;
 mod operations;
+
+/// A token for a caller of many calls, as the Python SDK makes them.
+fn lasting(key: &Key) -> String {
+    key.token_with(json!({ "scopes": ["*.read", "*.write"], "exp": now_seconds() + 3600 }))
+}
 
 /// A merchant account with something of everything, and the one key pair that may act in it.
 struct Tenant {
@@ -42,20 +47,21 @@ impl Tenant {
             definition: definition.to_owned(),
             records: Vec::new(),
         };
+        let caller = tenant.caller(server);
         for definition in ["adyen-card", "adyen-card", definition] {
             let fields = [("api_key", "test-key"), ("merchant_account", "ShopECOM"), ("mode", "simulator")];
             let mut body = service(definition, &fields);
             body["display_name"] = json!(format!("Service of {account}"));
-            let made = tenant.caller(server).post("/payment-services", &body).await.expect(201);
+            let made = caller.post("/payment-services", &body).await.expect(201);
             tenant.services.insert(0, made["id"].as_str().unwrap().to_owned());
         }
         for number in 0..2 {
             let mut body = adyen_request();
             body["reference"] = json!(format!("order-{number}-of-{account}"));
             let path = format!("/payment-services/{}/sessions", tenant.services[0]);
-            tenant.caller(server).post(&path, &body).await.expect(200);
+            caller.post(&path, &body).await.expect(200);
         }
-        let records = tenant.caller(server).get("/payment-service-sessions").await.expect(200);
+        let records = caller.get("/payment-service-sessions").await.expect(200);
         tenant.records = records["items"].as_array().unwrap().clone();
         assert_eq!(tenant.records.len(), 2);
         tenant
@@ -63,7 +69,7 @@ impl Tenant {
 
     /// Its own key, with every scope.
     fn caller<'s>(&self, server: &'s Server) -> Caller<'s> {
-        server.anonymous().token(self.key.token(&["*.read", "*.write"]))
+        server.anonymous().token(lasting(&self.key))
     }
 
     /// Everything that names something of this account, and nothing of another.

@@ -51,7 +51,7 @@ async fn r60_what_is_not_there_is_refused_in_our_shape_and_says_nothing_else() {
     let promise = Promise::new("R60");
     let mut count = 0;
     on_each_engine(async |server| {
-        let merchant = server.merchant();
+        let (merchant, anonymous) = (server.merchant(), server.anonymous());
         for (path, methods) in paths() {
             for method in METHODS {
                 let is_there =
@@ -60,7 +60,7 @@ async fn r60_what_is_not_there_is_refused_in_our_shape_and_says_nothing_else() {
                 if is_there || method == "HEAD" {
                     continue;
                 }
-                for caller in [&merchant, &server.anonymous()] {
+                for caller in [&merchant, &anonymous] {
                     let reply = caller.send(method.parse().unwrap(), &path, None).await;
                     reply.problems(405, "method_not_allowed");
                     let allow = reply.header("allow").unwrap();

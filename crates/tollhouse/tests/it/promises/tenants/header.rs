@@ -6,8 +6,8 @@ use testkit::promise::Promise;
 use testkit::raw::Raw;
 use testkit::server::Server;
 
-use super::Tenant;
 use super::operations::{NOBODY, Operation, operations};
+use super::{Tenant, lasting};
 use crate::api_key_pairs::bound_to;
 use crate::support::on_each_engine;
 
@@ -78,12 +78,10 @@ async fn r43_the_header_is_refused_before_anything_is_looked_up() {
                 Whose::Two => &two,
                 Whose::All => &server.key,
             };
-            // One token for the row, so that its many calls cost one signature.
-            let token = key.token(&["*.read", "*.write"]);
+            let caller = row.values.iter().fold(server.anonymous().token(lasting(key)), |caller, value| caller.header(HEADER, value));
             for operation in operations().iter().filter(|operation| operation.is_of_a_tenant) {
-                let caller = || row.values.iter().fold(server.anonymous().token(&token), |caller, value| caller.header(HEADER, value));
-                let there = asked(&caller(), operation, &beta, true).await;
-                let nowhere = asked(&caller(), operation, &beta, false).await;
+                let there = asked(&caller, operation, &beta, true).await;
+                let nowhere = asked(&caller, operation, &beta, false).await;
                 let what = format!("{} by a key of {:?} with {:.40?}", operation.id, row.key, row.values);
                 assert_eq!(there.status, row.status, "{what}: {}", there.text);
                 assert_eq!(there.text, nowhere.text, "{what}");
