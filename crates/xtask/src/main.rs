@@ -11,6 +11,8 @@ use self::promises::Counts;
 mod openapi;
 mod payment_services;
 mod promises;
+#[cfg(test)]
+mod supply_chain;
 mod tidy;
 
 /// What `cargo xtask` does.

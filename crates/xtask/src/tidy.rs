@@ -19,6 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tollhouse-client", &[]),
     ("tollhouse", &["api", "connectors", "domain", "engine", "simulators", "store", "tollhouse-client"]),
     ("testkit", &["store"]),
+    ("fuzzing", &["connectors", "domain", "engine"]),
     ("xtask", &["api", "connectors", "domain"]),
 ];
 
