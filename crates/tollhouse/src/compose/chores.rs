@@ -46,6 +46,7 @@ pub(super) fn follow_database(tasks: &mut JoinSet<&'static str>, engine: Arc<Eng
         let mut failed = false;
         let mut ticks = Ticks::each(POLL, stop);
         while ticks.next().await {
+            metrics::gauge!("tollhouse_database_writable").set(f64::from(u8::from(engine.database().is_writable())));
             match engine.poll_version().await {
                 Ok(()) if failed => {
                     failed = false;

@@ -17,6 +17,7 @@ impl Measurements {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).context("something else measures already")?;
         metrics::describe_gauge!("tollhouse_connections", "Connections of clients that are open.");
+        metrics::describe_gauge!("tollhouse_database_writable", "1 while the last write came through, 0 while writing fails.");
         metrics::describe_histogram!("tollhouse_http_request_duration_seconds", "Time from the header of a request to its answer.");
         metrics::describe_gauge!(
             "tollhouse_audit_checkpoint_timestamp_seconds",
