@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use self::promises::Counts;
 
+mod measurements;
 mod openapi;
 mod payment_services;
 mod promises;

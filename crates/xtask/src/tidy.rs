@@ -8,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::measurements;
+
 /// Who may import whom. Development dependencies are free.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
@@ -54,9 +56,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     imports(root, &mut wrong)?;
     let providers = providers(root)?;
     let mut forks = 0;
-    for file in rust_files(&root.join("crates"))? {
-        forks += source(root, &file, &providers, &mut wrong)?;
+    let files = rust_files(&root.join("crates"))?;
+    for file in &files {
+        forks += source(root, file, &providers, &mut wrong)?;
     }
+    measurements::check(root, &files, &mut wrong)?;
     if forks != ENGINE_FORKS {
         wrong.push(format!("crates: {forks} places ask which database it is; ENGINE_FORKS says {ENGINE_FORKS}"));
     }
@@ -142,7 +146,7 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
 }
 
 /// The part of a file before its module of tests. Other items for tests alone, such as a hook, stand in the midst of the product and are read with it.
-fn before_tests(source: &str) -> &str {
+pub(crate) fn before_tests(source: &str) -> &str {
     source.find("#[cfg(test)]\nmod tests {").and_then(|at| source.get(..at)).unwrap_or(source)
 }
 
