@@ -122,7 +122,10 @@ impl Engine {
                 self.touches.note(key_pair.pair.id, now);
                 Ok(Caller::new(token, key_pair, snapshot))
             }
-            Err(reason) => Err(denied(reason, &source)),
+            Err(reason) => {
+                self.note_refused_token(bearer, origin, reason);
+                Err(denied(reason, &source))
+            }
         }
     }
 

@@ -110,6 +110,7 @@ impl Rejection {
             Self::NotYetValid => "not_yet_valid",
             Self::LivesTooLong => "lives_too_long",
             Self::Signature => "signature",
+            Self::Unexamined(_) => "unexamined",
         }
     }
 }

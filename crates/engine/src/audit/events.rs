@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use domain::audit::{AuditEvent, AuditEventEntry};
-use domain::{AuditEntryId, MerchantAccountId, Timestamp};
+use domain::{AuditEntryId, MerchantAccountId};
 use serde_json::{Map, Value, json};
 use store::audit_log::{self, journal};
 use store::{StoreError, Tx};
@@ -235,7 +235,7 @@ impl Engine {
         let mut key_pair = known.map(|key_pair| (key_pair.pair.id.to_string(), key_pair.pair.display_name.clone()));
         if key_pair.is_none() {
             key_pair = kid.as_deref().and_then(|kid| self.events.deleted().by_kid.get(kid).cloned());
-            if key_pair.is_some() {
+            if key_pair.is_some() && event == AuditEvent::AuthenticationFailed {
                 (event, reason) = (AuditEvent::RevokedKeyUsed, DELETED_KEY);
             }
         }

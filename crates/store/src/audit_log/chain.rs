@@ -51,7 +51,7 @@ pub struct Head {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
     /// It can be read.
-    Readable(Columns),
+    Readable(Box<Columns>),
     /// A column holds a value that no column of its type can hold.
     Damaged(i64),
 }
@@ -109,7 +109,7 @@ pub async fn hash_at(tx: &mut Tx, sequence: i64) -> Result<Option<ChainHash>, St
 /// The next entries after a number, in their order; none at the end.
 pub async fn entries_after(tx: &mut Tx, sequence: i64) -> Result<Vec<Stored>, StoreError> {
     match run!(tx, all Columns, BATCH, sequence, BATCH_ROWS) {
-        Ok(rows) => Ok(rows.into_iter().map(Stored::Readable).collect()),
+        Ok(rows) => Ok(rows.into_iter().map(|columns| Stored::Readable(Box::new(columns))).collect()),
         Err(StoreError::Unexpected { .. }) => one_by_one(tx, sequence).await,
         Err(error) => Err(error),
     }
@@ -119,7 +119,7 @@ async fn one_by_one(tx: &mut Tx, sequence: i64) -> Result<Vec<Stored>, StoreErro
     let mut entries = Vec::new();
     for (sequence,) in run!(tx, all(i64,), NUMBERS, sequence, BATCH_ROWS)? {
         match run!(tx, one Columns, ONE, sequence) {
-            Ok(columns) => entries.push(Stored::Readable(columns)),
+            Ok(columns) => entries.push(Stored::Readable(Box::new(columns))),
             Err(StoreError::Unexpected { .. }) => entries.push(Stored::Damaged(sequence)),
             Err(error) => return Err(error),
         }
@@ -140,8 +140,7 @@ pub async fn chain_rest(tx: &mut Tx) -> Result<u64, StoreError> {
 /// Adds an entry behind the last one. The sequence number and the hash are found here.
 pub(super) async fn append(tx: &mut Tx, mut columns: Columns) -> Result<i64, StoreError> {
     let (sequence, chained, head) = run!(tx, one(i64, i64, Vec<u8>), NEXT_SEQUENCE)?;
-    let at = At { table: "instance", id: &1 };
-    let mut previous = at.known("audit_head", ChainHash::of_bytes(&head))?;
+    let mut previous = At { table: "instance", id: &1 }.known("audit_head", ChainHash::of_bytes(&head))?;
     if chained < sequence.saturating_sub(1) {
         (_, _, previous) = chain_after(tx, chained, previous).await?;
     }

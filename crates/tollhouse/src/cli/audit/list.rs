@@ -104,9 +104,16 @@ fn as_json(entry: &JournalEntry) -> Value {
         "actor": { "id": entry.actor_id.map(|id| id.to_string()), "name": entry.actor_name },
         "request_id": entry.request_id,
         "origin": entry.origin,
-        // What is no JSON was changed, and is shown as the text that it is.
-        "details": serde_json::from_str(&entry.details).unwrap_or_else(|_| Value::from(entry.details.as_str())),
+        "details": details(&entry.details),
     })
+}
+
+fn details(text: &str) -> Value {
+    if text.is_empty() {
+        return Value::Null;
+    }
+    // What is no JSON was changed, and is shown as the text that it is.
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
 fn as_row(entry: &JournalEntry) -> Vec<String> {
