@@ -21,8 +21,6 @@ use crate::support::sqlite;
 const HONEST: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-/// The default of `limits.failed_authentications_per_second`.
-const ALLOWANCE: f64 = 50.0;
 /// Connections of the attacker.
 const ATTACKERS: usize = 16;
 /// How often an honest client asks.
@@ -116,6 +114,10 @@ async fn honest(server: &Server, key: &Key, client: &reqwest::Client, work: impl
     }
 }
 
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
 fn p99(took: &mut [Duration]) -> Duration {
     took.sort_unstable();
     took[(took.len() - 1) * 99 / 100]
@@ -128,17 +130,20 @@ async fn peace(lasting: Duration) -> Answered {
 }
 
 /// At most the allowance, and what was under way when it ended: a signature is counted once it has been checked.
-fn within_allowance(checked: f64, took: Duration) -> bool {
+fn within_allowance(checked: f64, allowance: usize, took: Duration) -> bool {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    checked <= ALLOWANCE * (1.0 + took.as_secs_f64()) + f64::from(u32::try_from(at_once).unwrap())
+    checked <= number(allowance) * (1.0 + took.as_secs_f64()) + number(at_once)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r39_wrong_tokens_cost_next_to_nothing_and_hurt_nobody() {
     let promise = Promise::new("R39");
     let seconds = promise.count(0, 5);
-    let requests = promise.count(800, ATTACKS_PER_SECOND * 5);
-    let server = sqlite().with("TOLLHOUSE_LOG", "info").start().await;
+    let requests = promise.count(300, ATTACKS_PER_SECOND * 5);
+    // The default, and few enough for a machine that is busy to pass them.
+    let allowance = promise.count(5, 50);
+    let plan = sqlite().with("TOLLHOUSE_LOG", "info");
+    let server = plan.with("TOLLHOUSE_LIMITS__FAILED_AUTHENTICATIONS_PER_SECOND", allowance.to_string()).start().await;
     let (neighbour_key, _) = with_role(&server, "full-access", &[]).await;
     let remembered = server.key.token_with(json!({ "scopes": ["*.read"], "exp": now_seconds() + 600 }));
     let (honest_client, neighbour) = (from(HONEST), from(ATTACKER));
@@ -152,7 +157,7 @@ async fn r39_wrong_tokens_cost_next_to_nothing_and_hurt_nobody() {
     let stranger = Key::generate().thumbprint();
     let (mut during_unknown, unknown) = honest(&server, &server.key, &honest_client, attack(&server, &stranger, requests)).await;
     assert_eq!(signatures_checked(&server, "bad").await, 0.0);
-    let fresh = f64::from(u32::try_from(during_unknown.took.len()).unwrap());
+    let fresh = number(during_unknown.took.len());
     assert_eq!(signatures_checked(&server, "good").await - good, fresh, "one for each token of the honest client");
     assert!(unknown.limited > 0 && unknown.unauthorized + unknown.limited == unknown.requests);
 
@@ -160,7 +165,7 @@ async fn r39_wrong_tokens_cost_next_to_nothing_and_hurt_nobody() {
     let known = server.key.thumbprint();
     let (mut during_known, bad) = honest(&server, &server.key, &honest_client, attack(&server, &known, requests)).await;
     let checked = signatures_checked(&server, "bad").await;
-    assert!(checked >= 1.0 && within_allowance(checked, bad.took), "{checked} signatures in {:?}", bad.took);
+    assert!(checked >= 1.0 && within_allowance(checked, allowance, bad.took), "{checked} signatures in {:?}", bad.took);
     assert!(bad.limited > 0 && bad.unauthorized + bad.limited == bad.requests);
 
     // Behind the attacker's own address: new tokens of other keys pass, and so do tokens that were verified before.
@@ -169,7 +174,7 @@ async fn r39_wrong_tokens_cost_next_to_nothing_and_hurt_nobody() {
     assert_eq!(status(&neighbour, &server.base, &remembered).await, 200);
 
     let (calm, unknown_p99, known_p99) = (p99(&mut baseline.took), p99(&mut during_unknown.took), p99(&mut during_known.took));
-    let per_second = |answered: &Answered| f64::from(u32::try_from(answered.requests).unwrap()) / answered.took.as_secs_f64();
+    let per_second = |answered: &Answered| number(answered.requests) / answered.took.as_secs_f64();
     let measured = format!(
         "{:.0} and {:.0} attacks/s, {checked} of {} bad signatures checked, honest p99 {calm:?} before, {unknown_p99:?} and {known_p99:?} during",
         per_second(&unknown),
