@@ -22,8 +22,8 @@ pub use store::audit_log::journal::{JournalEntry, JournalFilter};
 
 pub use self::checkpoint::Checkpoint;
 pub use self::checkpoint_file::{CHECKPOINTS_MAX, CheckpointError, CheckpointFile};
-pub(crate) use self::events::{Events, deleted_key_pair};
 pub use self::events::record_command;
+pub(crate) use self::events::{Events, deleted_key_pair};
 pub use self::keeper::KeepError;
 pub use self::verify::{Finding, Flaw, Sound, Verdict, verify};
 

@@ -12,7 +12,7 @@ use store::{StoreError, Tx};
 use crate::merchant_accounts;
 use crate::payment_services::fields;
 use crate::signing::PublicKey;
-use crate::vault::{DataKey, RootKey, UnwrapError};
+use crate::vault::{DataKey, RootKeys, UnwrapError};
 
 pub mod checksum;
 #[cfg(test)]
@@ -22,7 +22,7 @@ mod tests;
 #[derive(Clone, Copy)]
 pub struct Keys<'a> {
     /// The root key.
-    pub root_key: &'a RootKey,
+    pub root_keys: &'a RootKeys,
     /// The definitions, since a credential opens only for the hosts that its definition names.
     pub catalogue: &'a Catalogue,
 }
@@ -51,7 +51,7 @@ pub async fn check(backup: &Backup, keys: Option<Keys<'_>>) -> Result<Findings, 
         }
     }
     let Some(keys) = keys else { return Ok(findings) };
-    let opened = findings.open_keys(keys.root_key, &stored.data_keys);
+    let opened = findings.open_keys(keys.root_keys, &stored.data_keys);
     for (service, held) in &stored.services {
         findings.open_fields(&opened, keys.catalogue, service, held);
     }
@@ -72,10 +72,10 @@ impl Findings {
         self.problems.is_empty() && self.missing_root_keys.is_empty() && self.closed.is_empty()
     }
 
-    fn open_keys(&mut self, root_key: &RootKey, stored: &[WrappedDataKey]) -> Opened {
+    fn open_keys(&mut self, root_keys: &RootKeys, stored: &[WrappedDataKey]) -> Opened {
         let mut opened = Opened::new();
         for wrapped in stored {
-            match DataKey::unwrap(root_key, wrapped) {
+            match DataKey::unwrap(root_keys, wrapped) {
                 Ok(key) => {
                     opened.insert((wrapped.account.clone(), wrapped.version), key);
                 }

@@ -72,8 +72,12 @@ pub(crate) fn id(number: u64) -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | u128::from(number))
 }
 
+pub(crate) fn root_key() -> RootKey {
+    RootKey::of(&[7; 32])
+}
+
 pub(crate) fn root_keys() -> RootKeys {
-    RootKeys::only(RootKey::of(&[7; 32]))
+    RootKeys::only(root_key())
 }
 
 pub(crate) fn account_id(text: &str) -> MerchantAccountId {

@@ -20,6 +20,7 @@ static SERVICES: LazyLock<(Caller, Vec<Access>)> = LazyLock::new(|| {
         extra_roots: None,
         connect_timeout: CONNECT_TIMEOUT,
         call_timeout: CALL_TIMEOUT,
+        proxy: None,
         resolution: Resolution::System,
         backoff: Backoff::Jitter,
     };
@@ -55,7 +56,7 @@ fn access(connector: &Arc<Connector>) -> Access {
     Access {
         connector: Arc::clone(connector),
         credentials: Credentials::for_connector(connector, stored),
-        service: Uuid::nil(),
+        service: Some(Uuid::nil()),
         account: MerchantAccountId::parse("default").expect("a merchant account's id"),
     }
 }

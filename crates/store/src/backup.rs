@@ -101,7 +101,7 @@ pub(crate) async fn copy_rows(from: &mut Tx, file: &Path) -> Result<(), BackupEr
     let target = SqliteFile::in_the_making(file);
     let opened = |error| OpenError::Connect(Arc::new(error));
     let mut lane = target.lane().await.map_err(opened)?;
-    schema::migrate_sqlite(lane.connection()).await?;
+    schema::migrate_sqlite(lane.connection(), None).await?;
     lane.begin().await.map_err(opened)?;
     let mut to = Tx::writing(Link::SqliteWriter(lane), Health::new());
     copy::everything(from, &mut to).await?;
@@ -156,7 +156,7 @@ async fn count(connection: &mut SqliteConnection, table: &str) -> Result<i64, sq
 pub async fn migrate_copy(file: &Path) -> Result<(), OpenError> {
     let copy = SqliteFile::in_the_making(file);
     let mut lane = copy.lane().await.map_err(|error| OpenError::Connect(Arc::new(error)))?;
-    schema::migrate_sqlite(lane.connection()).await?;
+    schema::migrate_sqlite(lane.connection(), None).await?;
     lane.keep();
     copy.close().await;
     Ok(())

@@ -1,8 +1,8 @@
 //! Test equipment: the real server on port 0, a payment service that misbehaves on demand, typed callers.
 
-pub mod bombs;
 #[cfg(feature = "server")]
 pub mod balancer;
+pub mod bombs;
 #[cfg(feature = "server")]
 pub mod caller;
 #[cfg(feature = "server")]

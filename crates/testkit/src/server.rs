@@ -129,7 +129,7 @@ impl Plan {
         self.with("TOLLHOUSE_VAULT__ROOT_KEY_FILE", root_key)
     }
 
-    /// The URL of the database.
+    /// The URL of the server's database, for whoever looks past the server.
     pub fn database_url(&self) -> &str {
         let found = self.variables.iter().find(|(name, _)| name == "TOLLHOUSE_DATABASE__URL");
         found.map(|(_, url)| url.as_str()).expect("every plan has a database")
@@ -154,12 +154,6 @@ impl Plan {
     /// A file in the server's own directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
-    }
-
-    /// Opens the server's database, for a test that looks at what is stored.
-    pub fn database_url(&self) -> &str {
-        let (_, url) = self.variables.iter().find(|(name, _)| name == "TOLLHOUSE_DATABASE__URL").expect("every plan has a database");
-        url
     }
 
     /// Begins one command of the binary with the server's environment and some variables of its own, for a test that may end it; it is killed with the value. Its words are kept for the end.

@@ -31,7 +31,8 @@ fn asked(target: &str) -> Asked {
 
 #[tokio::test]
 async fn tls_runs_inside_of_a_tunnel_and_the_name_is_resolved_by_the_proxy() {
-    for (speaking, version) in [(Options::tls as fn(Identity) -> Options, "HTTP/1.1"), (Options::http2, "HTTP/2")] {
+    let speaking: [fn(Identity) -> Options; 2] = [Options::tls, Options::http2];
+    for (speaking, version) in speaking.into_iter().zip(["HTTP/1.1", "HTTP/2"]) {
         let (authority, provider, stand) = behind(speaking).await;
         let outbound = through(format!("user:open%20sesame@{}", stand.address()), &authority);
         for _ in 0..3 {

@@ -88,8 +88,7 @@ impl Checkpoint {
     /// Each value with its length before it, so that no two checkpoints have the same text.
     fn signed_text(&self) -> Vec<u8> {
         let (sequence, at) = (self.sequence.to_be_bytes(), self.at.micros().to_be_bytes());
-        let values: [&[u8]; 6] =
-            [SIGNED, self.installation.as_bytes(), &sequence, &self.hash.0, &at, self.root_key_id.as_bytes()];
+        let values: [&[u8]; 6] = [SIGNED, self.installation.as_bytes(), &sequence, &self.hash.0, &at, self.root_key_id.as_bytes()];
         let mut text = Vec::new();
         for value in values {
             text.extend(u64::try_from(value.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -65,7 +65,7 @@ impl Engine {
             }
         }
         drop(tx);
-        let key = &self.root_key;
+        let key = self.root_keys.active();
         if !lines.last().is_some_and(|last| last.installation == head.installation && is_current(last, &head, key)) {
             let lines = with(lines, Checkpoint::sign(&head, now, key));
             let writing = file.clone();

@@ -14,7 +14,7 @@ use crate::merchant_accounts::{self, NewMerchantAccount};
 use crate::payment_services;
 use crate::testing::instance::{Instance, acme, default_scope};
 use crate::testing::{NOON, account, account_id, root_key};
-use crate::vault::RootKey;
+use crate::vault::{RootKey, RootKeys};
 
 #[test]
 fn the_last_line_knows_every_byte_before_it() {
@@ -62,10 +62,11 @@ async fn a_backup_opens_with_its_root_key_and_with_no_other() {
         let directory = tempfile::tempdir().unwrap();
         let backup = backup_of(&instance, &directory).await;
         let catalogue = instance.engine.catalogue();
-        let found = async |root_key: &RootKey| check(&backup, Some(Keys { root_key, catalogue: &catalogue })).await.unwrap();
-        assert_eq!(found(&root_key()).await, Findings::default());
+        let found =
+            async |key: RootKey| check(&backup, Some(Keys { root_keys: &RootKeys::only(key), catalogue: &catalogue })).await.unwrap();
+        assert_eq!(found(root_key()).await, Findings::default());
         assert_eq!(check(&backup, None).await.unwrap(), Findings::default());
-        let other = found(&RootKey::of(&[8; 32])).await;
+        let other = found(RootKey::of(&[8; 32])).await;
         assert_eq!(other.missing_root_keys.iter().collect::<Vec<_>>(), [root_key().id()]);
         assert!(!other.is_sound() && other.closed.is_empty(), "{other:?}");
     })
@@ -79,7 +80,7 @@ async fn a_value_that_does_not_open_is_named() {
         let backup = backup_of(&instance, &directory).await;
         let found = async || {
             let catalogue = instance.engine.catalogue();
-            check(&backup, Some(Keys { root_key: &root_key(), catalogue: &catalogue })).await.unwrap()
+            check(&backup, Some(Keys { root_keys: &RootKeys::only(root_key()), catalogue: &catalogue })).await.unwrap()
         };
         // The definition names other hosts now: the database itself says the same of its credentials.
         instance.redefine(|definition| definition.replace("acme.example", "acme.invalid"));

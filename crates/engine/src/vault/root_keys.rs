@@ -50,7 +50,7 @@ impl RootKeys {
     }
 
     /// Their ids, separated by commas, for messages.
-    pub(super) fn ids(&self) -> String {
+    pub fn ids(&self) -> String {
         self.all().map(RootKey::id).collect::<Vec<_>>().join(", ")
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use engine::audit::{self, CheckpointFile, Verdict};
-use engine::vault::RootKey;
+use engine::vault::{RootKey, RootKeys};
 use store::Database;
 use store::audit_log::chain;
 
@@ -53,7 +53,8 @@ async fn open(file: &FileOption) -> anyhow::Result<(Config, Database)> {
 
 async fn verify(options: &Verify) -> anyhow::Result<ExitCode> {
     let (config, database) = open(&options.file).await?;
-    let root_key = RootKey::read_file(&config.root_key_file)?;
+    let root_keys = RootKeys::read_files(&config.root_key_file, &config.retired_root_key_files)?;
+    let root_keys: Vec<&RootKey> = root_keys.all().collect();
     let file = CheckpointFile::at(&config.audit_checkpoint_file);
     // The file first: what a server writes into it meanwhile is about entries that this transaction does not see.
     let lines = if options.without_checkpoint { None } else { file.read()? };
@@ -63,7 +64,7 @@ async fn verify(options: &Verify) -> anyhow::Result<ExitCode> {
     }
     let mut tx = database.read().await?;
     let installation = chain::head(&mut tx).await?.installation;
-    let checkpoints = file.trusted(lines.unwrap_or_default(), &[&root_key], installation)?;
+    let checkpoints = file.trusted(lines.unwrap_or_default(), &root_keys, installation)?;
     let verdict = audit::verify(&mut tx, &checkpoints).await?;
     drop(tx);
     database.close().await;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use connectors::catalogue::Catalogue;
 use engine::backup::Keys;
-use engine::vault::RootKey;
+use engine::vault::RootKeys;
 use engine::{Clock as _, SystemClock};
 use store::backup::{Info, Maker};
 
@@ -139,17 +139,20 @@ fn read(file: &FileOption) -> anyhow::Result<Config> {
 
 /// What a configuration has to open a backup with.
 struct Vault {
-    root_key: RootKey,
+    root_keys: RootKeys,
     catalogue: Catalogue,
 }
 
 impl Vault {
     fn read(config: &Config) -> anyhow::Result<Self> {
-        Ok(Self { root_key: RootKey::read_file(&config.root_key_file)?, catalogue: compose::load(config)? })
+        Ok(Self {
+            root_keys: RootKeys::read_files(&config.root_key_file, &config.retired_root_key_files)?,
+            catalogue: compose::load(config)?,
+        })
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { root_key: &self.root_key, catalogue: &self.catalogue }
+        Keys { root_keys: &self.root_keys, catalogue: &self.catalogue }
     }
 }
 

@@ -71,9 +71,8 @@ impl List {
     fn filter(&self) -> Result<JournalFilter, UsageError> {
         let moment = |name: &str, text: Option<&String>, otherwise| match text {
             None => Ok(Timestamp::from_micros(otherwise)),
-            Some(text) => Timestamp::parse(text).ok_or_else(|| {
-                UsageError(format!("{name} {text}: write a moment with a zone, such as 2026-11-22T10:00:00Z"))
-            }),
+            Some(text) => Timestamp::parse(text)
+                .ok_or_else(|| UsageError(format!("{name} {text}: write a moment with a zone, such as 2026-11-22T10:00:00Z"))),
         };
         if let Some(word) = self.action.as_deref().filter(|word| AuditAction::parse(word).is_none() && AuditEvent::parse(word).is_none()) {
             let known: Vec<&str> =

@@ -39,7 +39,7 @@ impl Verdict {
         let mut verdict = Self {
             findings: Findings::default(),
             checksum,
-            configured: keys.map(|keys| keys.root_key.id().to_owned()),
+            configured: keys.map(|keys| keys.root_keys.ids()),
             // What can not be opened has been told already.
             backup: Backup::open(copy.as_deref().unwrap_or(path)).await.ok(),
             examination,

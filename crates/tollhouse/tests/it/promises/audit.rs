@@ -134,7 +134,7 @@ async fn r49_every_change_leaves_one_entry_that_says_who_what_when_and_from_wher
             let after = changes(&server.plan).await;
             let new = &after[..after.len() - before.len()];
             let Trail::Entry(action, resource_type) = case.trail else {
-                assert_eq!(new, [] as [Value; 0], "{operation}");
+                assert!(new.is_empty(), "{operation}: {new:?}");
                 continue;
             };
             let [entry] = new else { panic!("{operation}: {new:?}") };

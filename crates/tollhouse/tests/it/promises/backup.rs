@@ -197,7 +197,7 @@ async fn r45_a_backup_holds_no_credential_in_the_clear_and_no_root_key() {
         // Base64 of the canary wherever it begins, without the ends that depend on the neighbours.
         let encoded = (0..3).map(|before| {
             let text = STANDARD.encode([&vec![b'x'; before][..], CANARY.as_bytes()].concat());
-            text[4..text.len() - 4].as_bytes().to_vec()
+            text.as_bytes()[4..text.len() - 4].to_vec()
         });
         let wanted: Vec<Vec<u8>> = [CANARY.as_bytes().to_vec(), hex.into_bytes(), root_key.trim().as_bytes().to_vec(), root_key_bytes]
             .into_iter()

@@ -118,7 +118,7 @@ async fn r23_a_migration_that_is_killed_behind_any_statement_is_done_by_the_next
             begin(plan.database_url(), version).await;
             let block = Roadblock::behind(plan.database_url(), i64::try_from(number + 1).unwrap()).await.unwrap();
             let [option, file] = plan.config_option();
-            let mut migration = plan.begin(&["migrate", &option, &file]);
+            let mut migration = plan.begin(&["migrate", &option, &file], &[]);
             let block = tokio::sync::Mutex::new(block);
             eventually("the migration is where it is to be killed", async || block.lock().await.is_reached().await.unwrap().then_some(()))
                 .await;
