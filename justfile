@@ -47,6 +47,31 @@ standins dir:
     cargo build --profile ci --bin tollhouse
     TOLLHOUSE_STANDINS_DIR={{dir}} TOLLHOUSE_BIN="${CARGO_TARGET_DIR:-$PWD/target}/ci/tollhouse" standins/run.sh
 
+# Requests that Schemathesis makes up from our OpenAPI document, against the binary.
+schema:
+    cargo build --profile ci --bin tollhouse
+    TOLLHOUSE_BIN="${CARGO_TARGET_DIR:-$PWD/target}/ci/tollhouse" schema-tests/run.sh
+
+# Every promise with its full counts, and a table of what was kept: hours. `just promises --reduced` is what the checks run.
+promises *options:
+    cargo xtask promises {{options}}
+
+# Looks for inputs that break what reads hostile input, so many seconds for each. Needs a nightly compiler, a C++ compiler and `cargo install cargo-fuzz`.
+fuzz seconds="600":
+    for target in cursor definition session_body token url_guard; do cargo +nightly fuzz run --fuzz-dir fuzz "$target" -- -max_total_time={{seconds}} -timeout=1 || exit 1; done
+
+# The bounds of definition bombs as they are promised: 50 ms holds for optimised code only.
+bombs:
+    cargo test --release -p simulators --test bombs
+
+# The bill of materials of the binary, checked.
+sbom out="target/sbom/tollhouse.cdx.json":
+    supply-chain/sbom.sh {{out}}
+
+# Known vulnerabilities in what we build from. Fetches RustSec's database.
+advisories:
+    cargo deny check advisories
+
 # The development server.
 dev:
     cargo run --release -- dev

@@ -35,7 +35,8 @@ echo "== server"
 # The simulators choose a free port of their own by default; the payment services' own clients must know it.
 port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 TOLLHOUSE_SIMULATORS=http://127.0.0.1:$port/sim
-TOLLHOUSE_SIMULATORS__LISTEN=127.0.0.1:$port "$binary" dev --ephemeral --listen 127.0.0.1:0 --ready-file "$work/ready" >"$work/out" 2>"$work/log" &
+# One address may get few tokens wrong, so that the clients' error for that can be had within a moment.
+TOLLHOUSE_LIMITS__FAILED_AUTHENTICATIONS_PER_SECOND=5 TOLLHOUSE_SIMULATORS__LISTEN=127.0.0.1:$port "$binary" dev --ephemeral --listen 127.0.0.1:0 --ready-file "$work/ready" >"$work/out" 2>"$work/log" &
 server=$!
 for _ in $(seq 300); do
   [ -s "$work/ready" ] && grep -q '^Key file' "$work/out" && break

@@ -70,7 +70,7 @@ impl Success {
 }
 
 /// The refusals that every operation of our document declares: status, code, default message.
-pub(crate) const DOCUMENTED: [(StatusCode, &str, &str); 12] = [
+pub(crate) const DOCUMENTED: [(StatusCode, &str, &str); 13] = [
     (StatusCode::BAD_REQUEST, "bad_request", "Request failed validation"),
     (StatusCode::UNAUTHORIZED, "unauthorized", "No valid API authentication found"),
     (StatusCode::FORBIDDEN, "forbidden", "Invalid credentials"),
@@ -79,6 +79,7 @@ pub(crate) const DOCUMENTED: [(StatusCode, &str, &str); 12] = [
     (StatusCode::CONFLICT, "duplicate_record", "The record exists already"),
     (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The request body is too large"),
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The content encoding is not supported"),
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_header_fields_too_large", "The request has too many headers"),
     (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
     (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Request could not be processed"),
     (StatusCode::BAD_GATEWAY, "bad_gateway", "Request could not be processed"),
@@ -206,6 +207,11 @@ pub(crate) fn too_large() -> Error {
 /// 415: a compressed body.
 pub(crate) fn unsupported_encoding() -> Error {
     of(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+/// 431.
+pub(crate) fn too_many_headers() -> Error {
+    of(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
 }
 
 /// 500, saying nothing about us. The reason is logged by whoever makes it.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use engine::Engine;
 use ipnet::IpNet;
 
@@ -76,7 +76,8 @@ impl Draining {
 /// The public router: every operation, health, and our own shape for everything else.
 pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
     let app = App::new(engine, options);
-    let routed = routes::operations().into_iter().fold(health_routes(), |router, route| {
+    let health = health_routes(get(routes::health::ready));
+    let routed = routes::operations().into_iter().fold(health, |router, route| {
         let gate = gate::Gate { app: app.clone(), permission: route.operation.permission };
         // Only the operation itself is behind the gate: a method that a path does not have says so to anybody.
         let guarded = route.handler.route_layer(axum::middleware::from_fn_with_state(gate, gate::authorize));
@@ -85,13 +86,13 @@ pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
     finish(routed, app)
 }
 
-/// `/healthz` and `/readyz` alone, for a listener that is not public.
+/// `/healthz` and `/readyz` alone, for a listener that is not public and may be told more.
 pub fn health_router(engine: Arc<Engine>, options: ApiOptions) -> Router {
-    finish(health_routes(), App::new(engine, options))
+    finish(health_routes(get(routes::health::ready_in_detail)), App::new(engine, options))
 }
 
-fn health_routes() -> Router<App> {
-    Router::new().route("/healthz", get(routes::health::live)).route("/readyz", get(routes::health::ready))
+fn health_routes(ready: MethodRouter<App>) -> Router<App> {
+    Router::new().route("/healthz", get(routes::health::live)).route("/readyz", ready)
 }
 
 fn finish(router: Router<App>, app: App) -> Router {

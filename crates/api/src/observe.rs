@@ -13,6 +13,9 @@ use crate::{App, error};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Headers of one request, at most. The library refuses more of them over HTTP/1.1 by itself, and HTTP/2 has no such limit of its own.
+const HEADERS_MAX: usize = 100;
+
 /// The id of a request: on its answer, in its log lines and in what it leaves behind.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
@@ -27,7 +30,11 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     let route = matched.as_ref().map_or("unknown", MatchedPath::as_str);
     let span = tracing::info_span!("request", request_id = %id, http.request.method = method, http.route = route);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = if request.headers().len() > HEADERS_MAX {
+        error::too_many_headers().into_response()
+    } else {
+        next.run(request).instrument(span.clone()).await
+    };
     let status = response.status();
     let elapsed = began.elapsed();
     metrics::histogram!("tollhouse_http_request_duration_seconds", "method" => method, "route" => route.to_owned(), "status" => status.as_str().to_owned())

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use domain::page::{Cursor, PageRequest, Position};
-use domain::{Problem, Timestamp};
+use domain::{Problem, Scope, Timestamp};
 use engine::session_records::{AnyOf, FILTER_VALUES_MAX};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -51,9 +51,18 @@ impl Query {
         )
     }
 
-    /// `limit` and `cursor`, which every list has.
+    /// `limit` and `cursor` of a list of the instance.
     pub(crate) fn page(&self, problems: &mut Problems, sorted: Sorted) -> PageRequest {
-        let cursor = self.one(problems, "cursor", |text| readable_cursor(text, sorted), "Not a cursor of this list");
+        self.page_by(problems, |text| fitting(Cursor::decode(text)?, sorted))
+    }
+
+    /// `limit` and `cursor` of a merchant account's list, whose cursors are of no use in another account.
+    pub(crate) fn page_of(&self, problems: &mut Problems, sorted: Sorted, scope: &Scope) -> PageRequest {
+        self.page_by(problems, |text| fitting(Cursor::decode_for(text, scope)?, sorted))
+    }
+
+    fn page_by(&self, problems: &mut Problems, readable: impl Fn(&str) -> Option<Cursor>) -> PageRequest {
+        let cursor = self.one(problems, "cursor", readable, "Not a cursor of this list");
         let limit = self.text(problems, "limit").and_then(|text| match text.parse::<i64>() {
             Ok(number) => u32::try_from(number).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).or_else(|| {
                 problems.push(Problem::query("limit", "out_of_range", format!("Must be from 1 to {LIMIT_MAX}")));
@@ -154,8 +163,7 @@ fn readable<'a>(problems: &mut Problems, name: &'static str, value: Option<&'a s
     text
 }
 
-fn readable_cursor(text: &str, sorted: Sorted) -> Option<Cursor> {
-    let cursor = Cursor::decode(text)?;
+fn fitting(cursor: Cursor, sorted: Sorted) -> Option<Cursor> {
     let fits = match (&cursor.position, sorted) {
         (Position::Moment(..), Sorted::Time) => true,
         (Position::NamedMoment(_, id), Sorted::TimeAndName) | (Position::Text(id), Sorted::Id) => !id.contains('\0'),

@@ -174,7 +174,7 @@ async fn bodies_have_limits_and_must_be_json_objects() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_answer_that_says_nothing() {
+async fn r60_a_panic_is_an_answer_that_says_nothing() {
     async fn panics() -> crate::error::Answer {
         panic!("a secret reason")
     }

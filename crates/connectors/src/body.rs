@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use bytes::Bytes;
-use domain::json::{JsonError, Kind, Member, Pointer, array_index, elements, kind_at, members, root};
+use domain::json::{JsonError, Kind, Pointer, array_index, each_member, elements, kind_at, member, members, root};
 use domain::{JsonObject, Problem};
 
 use crate::encode::{self, Protected};
@@ -245,12 +245,18 @@ pub(crate) fn put(bytes: Vec<u8>, pointer: &Pointer, json: &str, replaces: Repla
         let is_last = index + 1 == tokens.len();
         match kind_at(&bytes, at)? {
             Kind::Object => {
-                let members = members(&bytes, at)?;
-                match members.iter().rev().find(|member| member.name == token.as_str()) {
-                    Some(member) if is_last => place = Some((member.value_range.clone(), json.to_owned())),
-                    Some(member) => at = member.value_range.start,
+                let (mut found, mut behind) = (None, None);
+                for member in each_member(&bytes, at)? {
+                    let member = member?;
+                    behind = Some(member.value_range.end);
+                    if member.name == token.as_str() {
+                        found = Some(member.value_range);
+                    }
+                }
+                match found {
+                    Some(value) if is_last => place = Some((value, json.to_owned())),
+                    Some(value) => at = value.start,
                     None => {
-                        let behind = members.last().map(|member| member.value_range.end);
                         let comma = if behind.is_some() { "," } else { "" };
                         let start = behind.unwrap_or(at + 1);
                         let member = format!("{comma}{}", nested_member(tokens.get(index..)?, json));
@@ -363,12 +369,11 @@ impl Check<'_> {
             let is_last = index + 1 == tokens.len();
             let next = match kind_at(bytes, range.start) {
                 Some(Kind::Object) => {
-                    let Some(members) = members(bytes, range.start) else {
+                    if self.note_repeats(range.start, &path).is_none() {
                         return self.add(range.start, &path, "value_error", "holds a member name that is not Unicode text");
-                    };
-                    self.note_repeats(range.start, &path, &members);
-                    match members.iter().rev().find(|member| member.name == token.as_str()) {
-                        Some(member) => member.value_range.clone(),
+                    }
+                    match member(bytes, range.start, token) {
+                        Some(member) => member.value_range,
                         None => return,
                     }
                 }
@@ -391,21 +396,27 @@ impl Check<'_> {
         }
     }
 
-    /// Services differ on which of two members of one name wins, so a rule about one of them could be dodged by the other.
-    fn note_repeats(&mut self, level: usize, path: &str, members: &[Member<'_>]) {
+    /// Services differ on which of two members of one name wins, so a rule about one of them could be dodged by the other. `None`: a name can not be read.
+    fn note_repeats(&mut self, level: usize, path: &str) -> Option<()> {
         if !self.levels.insert(level) {
-            return;
+            return Some(());
         }
-        let mut names = HashSet::new();
-        for member in members.iter().filter(|member| !names.insert(member.name.as_ref())).take(PROBLEMS_MAX) {
-            let pointer = format!("{path}{}", token_text(&member.name));
-            self.add(
-                member.name_range.start,
-                &pointer,
-                "value_error",
-                "is there more than once, and payment services differ on which one counts",
-            );
+        let bytes = self.bytes;
+        let (mut names, mut repeats) = (HashSet::new(), 0);
+        for member in each_member(bytes, level)? {
+            let member = member?;
+            if repeats < PROBLEMS_MAX && !names.insert(member.name.clone()) {
+                repeats += 1;
+                let pointer = format!("{path}{}", token_text(&member.name));
+                self.add(
+                    member.name_range.start,
+                    &pointer,
+                    "value_error",
+                    "is there more than once, and payment services differ on which one counts",
+                );
+            }
         }
+        Some(())
     }
 
     fn not_an_object(&mut self, position: usize, path: &str, purpose: Purpose<'_>) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::session::{Delivered, RecordedFacts, Session, SessionCode, SessionStatus};
 use domain::{JsonObject, JsonText, MerchantAccountId, Problem, Secret, SessionRecordId, Timestamp};
+use metrics::SharedString;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -12,11 +13,12 @@ use crate::answer::{self, Content};
 use crate::body::{self, BodyError, Edits};
 use crate::catalogue::Connector;
 use crate::classify::{self, classify};
-use crate::credentials::{Credentials, TIMEOUT_MS_MAX};
+use crate::credentials::{Credentials, Mode, TIMEOUT_MS_MAX};
 use crate::facts::{self, Sources};
+use crate::guard::{Guard, Guarded, Place, Teller, Unavailable};
 use crate::mask::Mask;
 use crate::model::{Call, Provider, Template, TokenCall, Verify};
-use crate::outbound::{Answer, CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route};
+use crate::outbound::{Answer, CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route, Terms};
 use crate::render::{Base, Filled, RenderError, check_answer, render, signed_by, unsignable};
 use crate::scheme::AnswerError;
 use crate::template_fill::{First, Values};
@@ -26,6 +28,8 @@ pub use crate::classify::Verification;
 pub use crate::render::Places;
 
 mod token_call;
+
+use self::token_call::Order;
 
 /// Calls payment services. Cheap to clone; all clones share connections and tokens.
 #[derive(Clone, Debug)]
@@ -42,8 +46,8 @@ pub struct Access {
     pub connector: Arc<Connector>,
     /// The opened values.
     pub credentials: Credentials,
-    /// The payment service's id; tokens are kept per service.
-    pub service: Uuid,
+    /// The payment service's id: tokens are kept per service, and so are its calls in flight and its breaker. `None` for values that no service has yet.
+    pub service: Option<Uuid>,
     /// Whose it is.
     pub account: MerchantAccountId,
 }
@@ -81,6 +85,7 @@ struct Trip<'a> {
     started: Instant,
     deadline: Instant,
     identity: Option<Arc<Identity>>,
+    teller: &'a Teller,
     spent: Option<Duration>,
 }
 
@@ -137,13 +142,26 @@ impl Caller {
         if found.is_empty() { Ok(()) } else { Err(found) }
     }
 
+    /// What a payment service is called in measurements: its id, or a name that it shares where there are too many. This is the one place that decides it.
+    pub fn label(&self, service: Uuid) -> SharedString {
+        self.outbound.guards().of(Guarded::Service(service)).label()
+    }
+
     /// Creates a session with a payment service. Whatever goes wrong there is an answer.
     pub async fn session(&self, access: &Access, attempt: &Attempt, body: &JsonObject) -> SessionOutcome {
         let Some(call) = &access.connector.provider.session else {
             // The engine asks first whether the definition creates sessions.
             return failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, RecordedFacts::default());
         };
-        let mut trip = self.trip(access, call, attempt, Some(body));
+        let place = match self.enter(access) {
+            Ok(place) => place,
+            Err(unavailable) => {
+                tracing::debug!(payment_service.id = access.service.map(tracing::field::display), reason = ?unavailable, "A session is not let in.");
+                let facts = facts::facts(call, &asked(body), &mask_of(access, None));
+                return failed(SessionCode::ServiceUnavailable, None, Delivered::No, facts);
+            }
+        };
+        let mut trip = self.trip(access, call, attempt, Some(body), place.teller());
         let mut outcome = match &access.connector.provider.second {
             None => concluded(access, call, body, self.run(&mut trip, TokenSource::Shared).await),
             Some(second) => self.two_steps(&mut trip, second, body).await,
@@ -187,12 +205,14 @@ impl Caller {
         trip.render(&base, Some(&Secret::from("token"))).map(|_| ())
     }
 
-    /// Asks a payment service whether it takes the values.
+    /// Asks a payment service whether it takes the values. Its breaker is neither asked nor told: they are not the values that it is called with, and whoever asks wants to know.
     pub async fn verify(&self, access: &Access, attempt: &Attempt) -> Verification {
+        let Ok(place) = self.guard(access).enter_unjudged() else { return Verification::NoAnswer };
+        let teller = place.teller();
         let provider = &access.connector.provider;
         match (&provider.verify, &provider.token) {
             (Some(Verify::Call(call)), _) => {
-                let mut trip = self.trip(access, call, attempt, None);
+                let mut trip = self.trip(access, call, attempt, None, teller);
                 match self.run(&mut trip, TokenSource::Fresh).await {
                     End::Called(Exchange { result: Ok(answer), .. }, _) => classify::verified(call, &answer),
                     End::Called(..) | End::NotBelieved(..) => Verification::NoAnswer,
@@ -203,9 +223,8 @@ impl Caller {
             (Some(Verify::Token), Some(token)) => match self.token_request(access, attempt, token) {
                 // A kept token would prove only that the values were right once.
                 Ok((request, base)) => {
-                    match token_call::fetch(self.outbound.clone(), access.clone(), request, base.route, self.deadline(access), attempt.now)
-                        .await
-                    {
+                    let order = self.order(access, teller, base.route, self.deadline(access), attempt.now);
+                    match token_call::fetch(order, request).await {
                         Ok(_) => Verification::Accepted,
                         Err(failure) => verified_by_token(&failure),
                     }
@@ -216,9 +235,32 @@ impl Caller {
         }
     }
 
-    fn trip<'a>(&self, access: &'a Access, call: &'a Call, attempt: &'a Attempt, body: Option<&'a JsonObject>) -> Trip<'a> {
-        let first = First::Never;
-        Trip { access, call, attempt, body, first, started: Instant::now(), deadline: self.deadline(access), identity: None, spent: None }
+    /// What the service is held to.
+    fn guard(&self, access: &Access) -> Arc<Guard> {
+        let unstored = || Guarded::Unstored(&access.account, access.connector.definition.id.as_str());
+        self.outbound.guards().of(access.service.map_or_else(unstored, Guarded::Service))
+    }
+
+    /// Lets a session in. What is played has no health: its failures were asked for.
+    fn enter(&self, access: &Access) -> Result<Place, Unavailable> {
+        let guard = self.guard(access);
+        if access.credentials.mode() == Mode::Simulator { guard.enter_unjudged() } else { guard.enter() }
+    }
+
+    fn trip<'a>(
+        &self,
+        access: &'a Access,
+        call: &'a Call,
+        attempt: &'a Attempt,
+        body: Option<&'a JsonObject>,
+        teller: &'a Teller,
+    ) -> Trip<'a> {
+        let (first, started, deadline) = (First::Never, Instant::now(), self.deadline(access));
+        Trip { access, call, attempt, body, first, started, deadline, identity: None, teller, spent: None }
+    }
+
+    fn order(&self, access: &Access, teller: &Teller, route: Route, deadline: Instant, now: Timestamp) -> Order {
+        Order { outbound: self.outbound.clone(), access: access.clone(), teller: teller.clone(), route, deadline, now }
     }
 
     /// One limit for everything that a session needs, the token included.
@@ -274,8 +316,8 @@ impl Caller {
             Err(error) => return End::NotRendered(error),
         };
         let started = Instant::now();
-        let fetch =
-            || token_call::fetch(self.outbound.clone(), trip.access.clone(), request, token_base.route, trip.deadline, trip.attempt.now);
+        let order = || self.order(trip.access, trip.teller, token_base.route, trip.deadline, trip.attempt.now);
+        let fetch = || token_call::fetch(order(), request);
         let got = match source {
             TokenSource::Shared => self.tokens.get(token_key(trip.access, &token_base), trip.deadline, fetch).await,
             TokenSource::Fresh => fetch().await.map(|fetched| Got { token: Arc::new(fetched.token), was_fetched: true }),
@@ -299,8 +341,9 @@ impl Caller {
             Err(error) => return End::NotRendered(error),
         };
         let resend = resend(&trip.access.connector.provider, trip.call, &request, trip.body.is_some());
-        let exchange = counted(&self.outbound, trip.access, &request, base.route, trip.deadline, resend).await;
-        if !matches!(exchange.result, Err(CallFailure::Refused(_) | CallFailure::TooManyInFlight)) {
+        let terms = Terms { route: base.route, deadline: trip.deadline, resend, budget: trip.teller.budget() };
+        let exchange = watched(&self.outbound, trip.access, trip.teller, &request, &terms).await;
+        if !matches!(exchange.result, Err(CallFailure::Refused(_))) {
             trip.spend(exchange.elapsed);
         }
         // What is played in this server has signed nothing.
@@ -397,16 +440,10 @@ impl End {
     }
 }
 
-/// Every call goes out here, so that every call is counted.
-async fn counted(
-    outbound: &Outbound,
-    access: &Access,
-    request: &OutgoingRequest,
-    route: Route,
-    deadline: Instant,
-    resend: Resend,
-) -> Exchange {
-    let exchange = outbound.send(request, &route, deadline, resend).await;
+/// Every call goes out here, so that every call is counted and its service's breaker hears of it.
+async fn watched(outbound: &Outbound, access: &Access, teller: &Teller, request: &OutgoingRequest, terms: &Terms<'_>) -> Exchange {
+    let exchange = outbound.send(request, terms).await;
+    teller.tell(&exchange);
     let result = match &exchange.result {
         Ok(answer) => match answer.status {
             0..=199 => "1xx",
@@ -417,7 +454,8 @@ async fn counted(
         },
         Err(failure) => failure.reason(),
     };
-    metrics::counter!("tollhouse_outbound_calls_total", "provider" => access.connector.provider.id.clone(), "result" => result)
+    let provider = access.connector.provider.id.clone();
+    metrics::counter!("tollhouse_outbound_calls_total", "provider" => provider, "payment_service" => teller.label(), "result" => result)
         .increment(1);
     exchange
 }
@@ -438,7 +476,7 @@ fn concluded(access: &Access, call: &Call, body: &JsonObject, end: End) -> Sessi
         }
         End::NotBelieved(delivered, status_code, error) => {
             let definition = access.connector.definition.id.as_str();
-            tracing::warn!(payment_service.id = %access.service, connector = definition, %error, "an answer is not believed");
+            tracing::warn!(payment_service.id = access.service.map(tracing::field::display), connector = definition, %error, "an answer is not believed");
             failed(SessionCode::InvalidServiceResponse, Some(status_code), delivered, asked())
         }
         End::NoToken(failure) => failed(failure.code, failure.status_code, failure.delivered, asked()),
@@ -460,7 +498,7 @@ fn asked(body: &JsonObject) -> Sources<'_> {
 
 fn log_not_rendered(access: &Access, error: &RenderError, what: &'static str) {
     let definition = access.connector.definition.id.as_str();
-    tracing::warn!(payment_service.id = %access.service, connector = definition, %error, "{what}");
+    tracing::warn!(payment_service.id = access.service.map(tracing::field::display), connector = definition, %error, "{what}");
 }
 
 fn failed(code: SessionCode, status_code: Option<u16>, delivered: Delivered, facts: RecordedFacts) -> SessionOutcome {
@@ -471,16 +509,24 @@ fn failed(code: SessionCode, status_code: Option<u16>, delivered: Delivered, fac
 fn code_of(failure: &CallFailure) -> SessionCode {
     match failure {
         CallFailure::Refused(_) => SessionCode::InvalidServiceConfiguration,
-        CallFailure::TooManyInFlight => SessionCode::ServiceUnavailable,
-        CallFailure::Dns | CallFailure::Connect | CallFailure::Tls | CallFailure::Timeout | CallFailure::Reset | CallFailure::Malformed => {
-            SessionCode::ServiceNetworkError
-        }
+        CallFailure::Dns
+        | CallFailure::Connect
+        | CallFailure::Proxy
+        | CallFailure::Tls
+        | CallFailure::Timeout
+        | CallFailure::Reset
+        | CallFailure::Malformed => SessionCode::ServiceNetworkError,
     }
 }
 
 fn log_failure(access: &Access, failure: &CallFailure) {
     let definition = access.connector.definition.id.as_str();
-    tracing::info!(payment_service.id = %access.service, connector = definition, reason = failure.reason(), "the payment service gave no answer: {failure}");
+    tracing::info!(
+        payment_service.id = access.service.map(tracing::field::display),
+        connector = definition,
+        reason = failure.reason(),
+        "the payment service gave no answer: {failure}"
+    );
 }
 
 fn verified_by_token(failure: &TokenFailure) -> Verification {

@@ -1,7 +1,7 @@
 //! Reads the few values that a session record keeps, from the places that the definition names. Whatever is odd becomes null: a record with a gap is better than a wrong or a dangerous one.
 
 use domain::card_number::contains_card_number;
-use domain::json::{Kind, Pointer, array_index, elements, kind_at, members, root};
+use domain::json::{Kind, Pointer, array_index, elements, kind_at, member, members, root};
 use domain::session::RecordedFacts;
 use domain::{CountryCode, CurrencyCode, JsonObject, JsonText, Money};
 use http::HeaderMap;
@@ -145,9 +145,7 @@ fn passes_a_list_of_several(body: &JsonText, pointer: &Pointer) -> bool {
     let Some(mut range) = root(bytes) else { return false };
     for token in pointer.tokens() {
         let next = match kind_at(bytes, range.start) {
-            Some(Kind::Object) => {
-                members(bytes, range.start).and_then(|all| all.into_iter().rev().find(|m| m.name == token.as_str())).map(|m| m.value_range)
-            }
+            Some(Kind::Object) => member(bytes, range.start, token).map(|found| found.value_range),
             Some(Kind::Array) => {
                 let items = elements(bytes, range.start).unwrap_or_default();
                 if items.len() > 1 {

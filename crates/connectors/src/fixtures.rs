@@ -1,5 +1,7 @@
 //! Small providers and values for the tests of this crate.
 
+pub(crate) mod measured;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,12 +9,15 @@ use domain::definition::{Definition, FieldFormat, Flow};
 use domain::json::Pointer;
 use domain::{DefinitionId, JsonObject, Secret};
 
+use crate::caller::Attempt;
 use crate::catalogue::Connector;
 use crate::credentials::Credentials;
 use crate::model::{
     AnswerShape, Auth, Body, Call, Choice, Field, Hosts, Method, Name, Part, Place, Provider, Record, RequestLine, Required, Success,
     Template, TextForm,
 };
+use crate::render::Filled;
+use crate::template_fill::First;
 
 /// A provider with one method, text fields of these keys (`secret…` are secret) and the two that every provider has.
 pub(crate) fn provider(keys: &[&str]) -> Provider {
@@ -89,6 +94,11 @@ pub(crate) fn connector(provider: Provider) -> Arc<Connector> {
 /// Opened values.
 pub(crate) fn credentials(provider: &Provider, values: &[(&str, &str)]) -> Credentials {
     Credentials::for_provider(provider, values.iter().map(|(key, value)| ((*key).to_owned(), Secret::from(*value))))
+}
+
+/// What a request of an attempt is filled with at its own moment; neither a token nor a caller's body unless they are added.
+pub(crate) fn filled<'a>(attempt: &'a Attempt, credentials: &'a Credentials) -> Filled<'a> {
+    Filled { credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None }
 }
 
 /// `POST /sessions`, JSON, nothing added.

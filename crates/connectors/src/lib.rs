@@ -13,6 +13,7 @@ pub mod facts;
 #[cfg(test)]
 mod fixtures;
 pub mod format;
+pub mod guard;
 pub mod mask;
 pub mod model;
 pub mod outbound;

@@ -16,6 +16,7 @@ pub use domain::session::Delivered;
 
 pub use self::egress::{EgressPolicy, EgressRefusal};
 pub use self::identity::{Identity, IdentityError, IdentityPem};
+pub use self::proxy::{Proxy, ProxyError};
 pub use self::resolve::Resolution;
 pub use self::retry::Backoff;
 
@@ -25,6 +26,7 @@ use self::identity::Identities;
 use self::pool::Pool;
 use self::resolve::Resolver;
 use self::tls::Tls;
+use crate::guard::{Budget, Guards};
 
 mod call;
 mod connect;
@@ -32,6 +34,7 @@ mod egress;
 mod exchange;
 mod identity;
 mod pool;
+mod proxy;
 mod resolve;
 mod retry;
 mod tls;
@@ -82,6 +85,19 @@ pub enum Resend {
     Never,
     /// The definition declares the operation read-only or sends an idempotency key: once more after an exchange that broke, or when the service answers 503 and says when to come back.
     Declared,
+}
+
+/// What a call is under.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The rules about its address.
+    pub route: Route,
+    /// When it ends, answered or not.
+    pub deadline: Instant,
+    /// Whether it may be sent again.
+    pub resend: Resend,
+    /// What pays for other attempts.
+    pub budget: &'a Budget,
 }
 
 /// What came of a call.
@@ -139,9 +155,9 @@ pub enum CallFailure {
     /// What came is not HTTP, or its head is too large.
     #[error("the answer is not HTTP, or its head is too large")]
     Malformed,
-    /// Too many calls to this origin wait for an answer. Nothing was sent.
-    #[error("too many calls to this origin are in flight")]
-    TooManyInFlight,
+    /// The proxy can not be reached, or does not let the call through. Nothing was sent.
+    #[error("the proxy makes no tunnel")]
+    Proxy,
 }
 
 /// What an [`Outbound`] is made of.
@@ -149,6 +165,8 @@ pub enum CallFailure {
 pub struct OutboundOptions {
     /// What the operator lets out beyond public HTTPS.
     pub egress: EgressPolicy,
+    /// The HTTP proxy that every call goes through, but those to a simulator or to an address that [`EgressPolicy::allow`] names.
+    pub proxy: Option<Proxy>,
     /// A PEM bundle of certificates trusted beside those of the system.
     pub extra_roots: Option<Vec<u8>>,
     /// For name, connection and TLS together; see [`CONNECT_TIMEOUT`].
@@ -180,6 +198,7 @@ struct Inner {
     connect: Connect,
     pool: Arc<Pool>,
     identities: Arc<Identities>,
+    guards: Arc<Guards>,
     backoff: Backoff,
     call_timeout: Duration,
     sweeping: Once,
@@ -192,9 +211,10 @@ struct Inner {
 impl Outbound {
     /// Reads the roots that are trusted and the settings of the name servers; connects nowhere.
     pub fn new(options: OutboundOptions) -> Result<Self, OutboundError> {
-        let OutboundOptions { egress, extra_roots, connect_timeout, call_timeout, resolution, backoff } = options;
+        let OutboundOptions { egress, proxy, extra_roots, connect_timeout, call_timeout, resolution, backoff } = options;
         let connect = Connect {
             policy: egress,
+            proxy,
             resolver: Resolver::new(resolution),
             tls: Tls::new(extra_roots.as_deref())?,
             timeout: connect_timeout,
@@ -205,6 +225,7 @@ impl Outbound {
             connect,
             pool: Arc::default(),
             identities: Arc::default(),
+            guards: Arc::default(),
             backoff,
             call_timeout,
             sweeping: Once::new(),
@@ -236,23 +257,19 @@ impl Outbound {
         self.0.identities.get(pem, &self.0.connect.tls)
     }
 
+    /// What each payment service is held to.
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.0.guards
+    }
+
     /// Calls a payment service and waits for its complete answer until the deadline. Redirects are answers, not instructions.
-    pub async fn send(&self, request: &OutgoingRequest, route: &Route, deadline: Instant, resend: Resend) -> Exchange {
+    pub async fn send(&self, request: &OutgoingRequest, terms: &Terms<'_>) -> Exchange {
         let started = Instant::now();
         self.0.start_sweeping();
         let span = tracing::debug_span!("outbound_call", host = request.url.host_str(), method = %request.method);
-        let mut call = Call { inner: &self.0, deadline, resend, attempts: 0, maybe_sent: false, resent: false, busy: None };
-        let (delivered, result) = call.run(request, route).instrument(span).await;
+        let mut call = Call { inner: &self.0, terms, attempts: 0, maybe_sent: false, resent: false, busy: None };
+        let (delivered, result) = call.run(request).instrument(span).await;
         Exchange { delivered, result, elapsed: started.elapsed() }
-    }
-}
-
-#[cfg(test)]
-impl Outbound {
-    /// As if the most calls that may wait on one origin were waiting.
-    pub(crate) fn crowd(&self, url: &Url, route: Route) {
-        let target = self.0.connect.policy.target(url, &route).unwrap();
-        self.0.pool.origin(&target).crowd();
     }
 }
 
@@ -293,12 +310,16 @@ impl Inner {
     /// Begins with the first call and not before, because only a call is sure to be inside the runtime.
     fn start_sweeping(&self) {
         self.sweeping.call_once(|| {
-            let (pool, identities, stop) = (Arc::downgrade(&self.pool), Arc::downgrade(&self.identities), self.stop.clone());
+            let (pool, identities, guards) = (Arc::downgrade(&self.pool), Arc::downgrade(&self.identities), Arc::downgrade(&self.guards));
+            let stop = self.stop.clone();
             self.connect.drivers.0.spawn(async move {
                 while timeout(pool::SWEEP_INTERVAL, stop.cancelled()).await.is_err() {
-                    let (Some(pool), Some(identities)) = (pool.upgrade(), identities.upgrade()) else { return };
+                    let (Some(pool), Some(identities), Some(guards)) = (pool.upgrade(), identities.upgrade(), guards.upgrade()) else {
+                        return;
+                    };
                     pool.sweep();
                     identities.sweep();
+                    guards.sweep();
                 }
             });
         });
@@ -324,7 +345,7 @@ impl CallFailure {
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::Malformed => "malformed",
-            Self::TooManyInFlight => "too_many_in_flight",
+            Self::Proxy => "proxy",
         }
     }
 }

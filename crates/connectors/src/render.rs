@@ -235,8 +235,10 @@ pub fn signed_lines(connector: &Connector, call: &Call, filled: &Filled<'_>, bas
 
 /// The lines that one request of a call uses; none of them is made yet.
 pub(crate) fn signed_by<'a>(connector: &'a Connector, call: &'a Call, credentials: &Credentials) -> Signed<'a> {
+    // Asked first: most services sign nothing, and picking the templates of a call costs a list.
+    let Some(sign) = connector.provider.sign_of(call) else { return Signed::of(None, &[]) };
     let templates = connector.provider.picked_templates(call, connector.method(), |key| credentials.get(key));
-    Signed::of(connector.provider.sign_of(call), &templates)
+    Signed::of(Some(sign), &templates)
 }
 
 /// The body, and with it every line that is used: those that may become members of it before, those over its bytes after.

@@ -80,7 +80,7 @@ enum Slot {
 
 impl TokenKey {
     /// Of a service and everything that its token call depends on: another value of any field, another file or another address is another token.
-    pub fn of(service: Uuid, connector: &Connector, credentials: &Credentials, base: &Base) -> Self {
+    pub fn of(service: Option<Uuid>, connector: &Connector, credentials: &Credentials, base: &Base) -> Self {
         let provider = &connector.provider;
         let mut context = digest::Context::new(&digest::SHA256);
         // Lengths between the parts, so that no two lists of parts hash alike.
@@ -88,7 +88,7 @@ impl TokenKey {
             context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             context.update(part);
         };
-        add(service.as_bytes());
+        add(service.as_ref().map(Uuid::as_bytes).map_or(&[], |bytes| bytes.as_slice()));
         add(provider.id.as_bytes());
         add(provider.hash.as_bytes());
         add(connector.method().key.as_bytes());
@@ -108,9 +108,9 @@ impl TokenKey {
 // === impl TokenFailure ===
 
 impl TokenFailure {
-    /// Whether a call was made: neither of these two codes leaves the house.
+    /// Whether a call was made: what is not configured does not leave the house.
     pub fn was_called(&self) -> bool {
-        !matches!(self.code, SessionCode::InvalidServiceConfiguration | SessionCode::ServiceUnavailable)
+        self.code != SessionCode::InvalidServiceConfiguration
     }
 }
 

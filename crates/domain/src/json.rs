@@ -230,18 +230,44 @@ pub fn root(bytes: &[u8]) -> Option<Range<usize>> {
 
 /// The members of the object that begins at a position, in order; `None` if no object begins there.
 pub fn members(bytes: &[u8], at: usize) -> Option<Vec<Member<'_>>> {
+    each_member(bytes, at)?.collect()
+}
+
+/// The same, read as they are asked for: a body of one mebibyte can have a hundred thousand of them, and a list takes ten times its place. `None` in the midst: a name is not Unicode text, and nothing follows.
+pub fn each_member(bytes: &[u8], at: usize) -> Option<impl Iterator<Item = Option<Member<'_>>>> {
     (bytes.get(at)? == &b'{').then_some(())?;
-    let mut found = Vec::new();
-    let mut at = skip_space(bytes, at + 1);
-    while bytes.get(at)? != &b'}' {
-        let name_range = at..string_end(bytes, at)?;
-        let colon = skip_space(bytes, name_range.end);
-        let start = skip_space(bytes, colon + 1);
-        let value_range = start..value_end(bytes, start)?;
-        at = next_item(bytes, value_range.end)?;
-        found.push(Member { name: decode_string(bytes.get(name_range.clone())?)?, name_range, value_range });
+    let mut next = Some(skip_space(bytes, at + 1));
+    Some(std::iter::from_fn(move || {
+        let at = next.take()?;
+        if bytes.get(at) == Some(&b'}') {
+            return None;
+        }
+        let read = member_at(bytes, at);
+        next = read.as_ref().map(|(_, behind)| *behind);
+        Some(read.map(|(member, _)| member))
+    }))
+}
+
+/// The member that begins at a position, and where the next one would.
+fn member_at(bytes: &[u8], at: usize) -> Option<(Member<'_>, usize)> {
+    let name_range = at..string_end(bytes, at)?;
+    let colon = skip_space(bytes, name_range.end);
+    let start = skip_space(bytes, colon + 1);
+    let value_range = start..value_end(bytes, start)?;
+    let behind = next_item(bytes, value_range.end)?;
+    Some((Member { name: decode_string(bytes.get(name_range.clone())?)?, name_range, value_range }, behind))
+}
+
+/// The member of a name in the object that begins at a position, of repeated ones the last; `None` if it is not there, or no object.
+pub fn member<'a>(bytes: &'a [u8], at: usize, name: &str) -> Option<Member<'a>> {
+    let mut found = None;
+    for member in each_member(bytes, at)? {
+        let member = member?;
+        if member.name == name {
+            found = Some(member);
+        }
     }
-    Some(found)
+    found
 }
 
 /// The elements of the array that begins at a position, in order; `None` if no array begins there.
@@ -262,7 +288,7 @@ pub fn resolve(bytes: &[u8], pointer: &Pointer) -> Option<Range<usize>> {
     let mut range = root(bytes)?;
     for token in pointer.tokens() {
         range = match kind_at(bytes, range.start)? {
-            Kind::Object => members(bytes, range.start)?.into_iter().rev().find(|m| m.name == token.as_str())?.value_range,
+            Kind::Object => member(bytes, range.start, token)?.value_range,
             Kind::Array => elements(bytes, range.start)?.into_iter().nth(array_index(token)?)?,
             Kind::String | Kind::Number | Kind::Boolean | Kind::Null => return None,
         };

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use crate::Scope;
+
 /// Which way a cursor reads from its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -24,7 +26,7 @@ pub enum Position {
     Text(String),
 }
 
-/// A cursor, opaque to clients: base64url of direction and position, at most 1,000 characters.
+/// A cursor, opaque to clients: base64url of direction, position and, in the lists of a merchant account, that account; at most 1,000 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// Which way to read.
@@ -36,27 +38,45 @@ pub struct Cursor {
 /// Longest cursor that is read, from the API's document.
 const CURSOR_CHARACTERS_MAX: usize = 1000;
 
+/// Stands between a position and its account. No id of an account has one in it.
+const ACCOUNT_MARK: char = '@';
+
 impl Cursor {
-    /// Writes the cursor down for a client.
+    /// Writes the cursor of a list of the instance down for a client.
     pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.text())
+    }
+
+    /// Writes the cursor of a merchant account's list down. It is of no use in another account.
+    pub fn encode_for(&self, scope: &Scope) -> String {
+        URL_SAFE_NO_PAD.encode(format!("{}{ACCOUNT_MARK}{}", self.text(), scope.account()))
+    }
+
+    fn text(&self) -> String {
         let direction = match self.direction {
             Direction::Next => 'n',
             Direction::Previous => 'p',
         };
-        let text = match &self.position {
+        match &self.position {
             Position::Moment(micros, id) => format!("{direction}m{micros}.{}", id.simple()),
             Position::NamedMoment(micros, id) => format!("{direction}d{micros}.{id}"),
             Position::Text(id) => format!("{direction}t{id}"),
-        };
-        URL_SAFE_NO_PAD.encode(text)
+        }
     }
 
-    /// Reads what a client sends back; `None` for anything we did not write.
+    /// Reads what a client sends back to a list of the instance; `None` for anything we did not write.
     pub fn decode(text: &str) -> Option<Self> {
-        if text.len() > CURSOR_CHARACTERS_MAX {
-            return None;
-        }
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        Self::read(&decoded(text)?)
+    }
+
+    /// Reads what a client sends back to a merchant account's list; `None` for anything we did not write for this account.
+    pub fn decode_for(text: &str, scope: &Scope) -> Option<Self> {
+        let text = decoded(text)?;
+        let (position, account) = text.rsplit_once(ACCOUNT_MARK)?;
+        if account == scope.account().as_str() { Self::read(position) } else { None }
+    }
+
+    fn read(text: &str) -> Option<Self> {
         let (direction, rest) = match text.split_at_checked(1)? {
             ("n", rest) => (Direction::Next, rest),
             ("p", rest) => (Direction::Previous, rest),
@@ -76,6 +96,13 @@ impl Cursor {
         };
         Some(Self { direction, position })
     }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    if text.len() > CURSOR_CHARACTERS_MAX {
+        return None;
+    }
+    String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
 /// What a list call asks for.
@@ -128,6 +155,19 @@ impl<T> Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn r42_a_cursor_of_one_account_is_none_in_another() {
+        let scope = |account| Scope::of(crate::MerchantAccountId::parse(account).unwrap());
+        let cursor = Cursor { direction: Direction::Next, position: Position::Moment(7, Uuid::from_u128(7)) };
+        let text = cursor.encode_for(&scope("shop-a"));
+        assert_eq!(Cursor::decode_for(&text, &scope("shop-a")), Some(cursor.clone()));
+        for other in ["shop-b", "shop", "a", "default"] {
+            assert_eq!(Cursor::decode_for(&text, &scope(other)), None, "{other}");
+        }
+        assert_eq!(Cursor::decode(&text), None, "nor in a list of the instance");
+        assert_eq!(Cursor::decode_for(&cursor.encode(), &scope("shop-a")), None, "and the other way round");
+    }
 
     #[test]
     fn cursors_survive_the_trip_and_strangers_are_refused() {

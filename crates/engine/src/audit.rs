@@ -1,4 +1,4 @@
-//! The audit log: each change and its entry are one transaction.
+//! The audit log: each change and its entry are one transaction, what changes nothing is noted beside, and nobody rewrites it unseen.
 
 use domain::audit::{AuditAction, AuditEntry};
 use domain::page::{Page, PageRequest};
@@ -8,7 +8,24 @@ use store::audit_log::{self, InstanceEntries};
 
 use crate::{Caller, Engine, Refusal, Request};
 
+mod checkpoint;
+mod checkpoint_file;
+mod events;
+mod keeper;
+mod refused_tokens;
+#[cfg(test)]
+mod tests;
+mod verify;
+
 pub use store::audit_log::Filter;
+pub use store::audit_log::journal::{JournalEntry, JournalFilter};
+
+pub use self::checkpoint::Checkpoint;
+pub use self::checkpoint_file::{CHECKPOINTS_MAX, CheckpointError, CheckpointFile};
+pub use self::events::record_command;
+pub(crate) use self::events::{Events, deleted_key_pair};
+pub use self::keeper::KeepError;
+pub use self::verify::{Finding, Flaw, Sound, Verdict, verify};
 
 /// What was changed.
 pub(crate) struct Change<'a> {
@@ -24,10 +41,11 @@ pub(crate) struct Change<'a> {
     pub(crate) resource_name: &'a str,
 }
 
-/// A page of the entries of an account, and, for a caller that may act everywhere, of the instance.
+/// A page of the changes of an account, and, for a caller that may act everywhere, of the instance. Who reads them is noted.
 pub async fn list(
     engine: &Engine,
     caller: &Caller,
+    request: &Request,
     scope: &Scope,
     page: &PageRequest,
     filter: &Filter,
@@ -37,12 +55,19 @@ pub async fn list(
         Some(_) => InstanceEntries::Left,
     };
     let mut tx = engine.database.read().await?;
-    Ok(audit_log::list(&mut tx, scope, instance_wide, page, filter).await?)
+    let found = audit_log::list(&mut tx, scope, instance_wide, page, filter).await?;
+    engine.note_audit_read(request, scope.account());
+    Ok(found)
 }
 
 impl Engine {
     /// Ends a change: audit entry, version, commit; then the snapshot follows.
-    pub(crate) async fn commit(&self, mut tx: Tx, request: &Request, change: Change<'_>) -> Result<(), Refusal> {
+    pub(crate) async fn commit(&self, tx: Tx, request: &Request, change: Change<'_>) -> Result<(), Refusal> {
+        self.commit_with(tx, request, change, "").await
+    }
+
+    /// The same with details: a JSON object that the API does not show.
+    pub(crate) async fn commit_with(&self, mut tx: Tx, request: &Request, change: Change<'_>, details: &str) -> Result<(), Refusal> {
         let now = self.now();
         let entry = AuditEntry {
             id: AuditEntryId(self.ids.v7(now)),
@@ -57,7 +82,7 @@ impl Engine {
             origin: request.origin.clone(),
             created_at: now,
         };
-        audit_log::append(&mut tx, &entry).await?;
+        audit_log::append_with(&mut tx, &entry, details).await?;
         let version = tx.bump_version().await?;
         tx.commit().await?;
         self.follow(version).await;

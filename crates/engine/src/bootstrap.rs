@@ -9,7 +9,7 @@ use store::api_key_pairs::Insertion;
 use store::{Database, StoreError, Tx};
 
 use crate::signing::{KeyError, PublicKey, SigningKey};
-use crate::vault::{DataKey, RootKey, UnwrapError};
+use crate::vault::{DataKey, Keyring, RootKeys, UnwrapError};
 use crate::{Clock, Ids};
 
 #[cfg(test)]
@@ -19,8 +19,8 @@ mod tests;
 pub struct Ground<'a> {
     /// A database whose schema is up to date.
     pub database: &'a Database,
-    /// The root key.
-    pub root_key: &'a RootKey,
+    /// The root keys.
+    pub root_keys: &'a RootKeys,
     /// The clock.
     pub clock: &'a dyn Clock,
     /// Where ids come from.
@@ -44,8 +44,8 @@ pub enum BootstrapError {
     /// The database can not be used.
     #[error("the instance can not be set up")]
     Store(#[from] StoreError),
-    /// The root key is not the one of this database.
-    #[error(transparent)]
+    /// The root keys are not those of this database.
+    #[error("{0}")]
     RootKey(#[from] UnwrapError),
     /// There are key pairs: whoever holds one of them makes others.
     #[error("this database has {0} API key pairs already: make another through the API, with one that has full access")]
@@ -68,6 +68,8 @@ pub async fn init(ground: &Ground<'_>, key: FirstKey, display_name: &str) -> Res
         FirstKey::Registered(pem) => (PublicKey::from_pem(&pem)?, None),
     };
     let mut tx = ground.database.write().await?;
+    // Before anything else is said: whoever has the wrong key at hand should know.
+    Keyring::unwrap(ground.root_keys, &store::data_keys::all(&mut tx).await?, None)?;
     let count = store::api_key_pairs::count(&mut tx).await?;
     if count > 0 {
         return Err(BootstrapError::AlreadySetUp(count));
@@ -118,11 +120,9 @@ impl Ground<'_> {
     /// The key of the account `default` is made before anything is sealed: it is what a wrong root key is recognised by.
     async fn default_data_key(&self, tx: &mut Tx, account: &MerchantAccountId, now: Timestamp) -> Result<(), BootstrapError> {
         let stored = store::data_keys::all(tx).await?;
-        for wrapped in &stored {
-            DataKey::unwrap(self.root_key, wrapped)?;
-        }
+        Keyring::unwrap(self.root_keys, &stored, None)?;
         if !stored.iter().any(|wrapped| &wrapped.account == account) {
-            let new = DataKey::generate(self.root_key, account, 1, now);
+            let new = DataKey::generate(self.root_keys, account, 1, now);
             store::data_keys::insert(tx, &new.wrapped).await?;
         }
         Ok(())

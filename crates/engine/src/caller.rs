@@ -127,13 +127,13 @@ mod tests {
 
     use super::*;
     use crate::signing::SigningKey;
-    use crate::testing::{key_pair, role, root_key, stored};
+    use crate::testing::{key_pair, role, root_keys, stored};
     use crate::token::VerifiedToken;
 
     fn caller(accounts: &[&str], role_scopes: &[&str], token_scopes: &[&str], embed: Option<Embed>) -> Caller {
         let mut rows = stored(vec![key_pair(10, &SigningKey::generate(), &[2], accounts)]);
         rows.roles.push(role(2, role_scopes));
-        let snapshot = Arc::new(Snapshot::build(rows, &root_key(), None).unwrap());
+        let snapshot = Arc::new(Snapshot::build(rows, &root_keys(), None).unwrap());
         let key_pair = Arc::clone(snapshot.key_pair(ApiKeyPairId(crate::testing::id(10))).unwrap());
         let scopes: PermissionSet = token_scopes.iter().copied().collect();
         Caller::new(Arc::new(VerifiedToken::of(key_pair.pair.id, scopes, embed)), key_pair, snapshot)

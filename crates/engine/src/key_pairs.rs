@@ -11,7 +11,7 @@ use domain::{ApiKeyPairId, MerchantAccountId, Patch, Problem, RoleId, Secret};
 use store::Tx;
 use store::api_key_pairs::{self as stored, Insertion};
 
-use crate::audit::Change;
+use crate::audit::{Change, deleted_key_pair};
 use crate::signing::{PublicKey, SigningKey};
 use crate::snapshot::Snapshot;
 use crate::{Caller, Engine, Refusal, Request};
@@ -135,7 +135,7 @@ pub async fn delete(engine: &Engine, caller: &Caller, request: &Request, id: Api
     let mut tx = engine.database.write().await?;
     let pair = visible(&mut tx, caller, id).await?;
     stored::delete(&mut tx, id).await?;
-    finish(engine, request, tx, AuditAction::Deleted, &pair).await
+    engine.commit_with(tx, request, change(AuditAction::Deleted, &pair), &deleted_key_pair(&pair)).await
 }
 
 /// One key pair.
@@ -230,12 +230,10 @@ fn distinct<T: PartialEq>(list: Vec<T>) -> Vec<T> {
 }
 
 async fn finish(engine: &Engine, request: &Request, tx: Tx, action: AuditAction, pair: &ApiKeyPair) -> Result<(), Refusal> {
-    let change = Change {
-        account: None,
-        action,
-        resource_type: "api-key-pair",
-        resource_id: pair.id.to_string(),
-        resource_name: &pair.display_name,
-    };
-    engine.commit(tx, request, change).await
+    engine.commit(tx, request, change(action, pair)).await
+}
+
+fn change(action: AuditAction, pair: &ApiKeyPair) -> Change<'_> {
+    let (resource_id, resource_name) = (pair.id.to_string(), pair.display_name.as_str());
+    Change { account: None, action, resource_type: "api-key-pair", resource_id, resource_name }
 }

@@ -3,6 +3,7 @@
 //! The engine holds an immutable [`snapshot::Snapshot`] of everything a request must know before it may do anything, so that a session reads nothing from the database. A change commits first and replaces the snapshot then; other instances see the version move and do the same within a second.
 
 pub mod audit;
+pub mod backup;
 pub mod bootstrap;
 pub mod caller;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod merchant_accounts;
 pub mod payment_services;
 pub mod refusal;
 pub mod roles;
+pub mod rotation;
 pub mod session_records;
 pub mod sessions;
 pub mod signing;
@@ -51,7 +53,7 @@ use self::snapshot::Snapshot;
 pub use self::start::{Parts, StartError};
 use self::token::{Rejection, Verifier};
 use self::touches::Touches;
-use self::vault::RootKey;
+use self::vault::RootKeys;
 
 /// How long connections to payment services get to close once no session is left. Nothing depends on how they end.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -61,7 +63,7 @@ pub struct Engine {
     database: Database,
     catalogue: Arc<ArcSwap<Catalogue>>,
     connectors: connectors::caller::Caller,
-    root_key: RootKey,
+    root_keys: RootKeys,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     rules: Rules,
@@ -75,6 +77,7 @@ pub struct Engine {
     verifier: Verifier,
     limits: Limits,
     touches: Touches,
+    events: audit::Events,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -119,7 +122,10 @@ impl Engine {
                 self.touches.note(key_pair.pair.id, now);
                 Ok(Caller::new(token, key_pair, snapshot))
             }
-            Err(reason) => Err(denied(reason, &source)),
+            Err(reason) => {
+                self.note_refused_token(bearer, origin, reason);
+                Err(denied(reason, &source))
+            }
         }
     }
 

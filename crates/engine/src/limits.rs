@@ -81,20 +81,18 @@ impl Limits {
     /// Counts a request of a key pair whose token was good.
     pub(crate) fn key_pair(&self, id: ApiKeyPairId) -> Result<(), Limited> {
         let Some(buckets) = &self.key_pairs else { return Ok(()) };
-        buckets.take(id).map_err(|limited| {
+        buckets.take(id).inspect_err(|_| {
             count("key_pair");
             tracing::debug!(api_key_pair.id = %id, "A key pair sends more requests than limits.key_pair_per_second allows.");
-            limited
         })
     }
 
     /// Counts a request in a merchant account.
     fn merchant_account(&self, id: &MerchantAccountId) -> Result<(), Limited> {
         let Some(buckets) = &self.merchant_accounts else { return Ok(()) };
-        buckets.take(id.clone()).map_err(|limited| {
+        buckets.take(id.clone()).inspect_err(|_| {
             count("merchant_account");
             tracing::debug!(merchant_account.id = %id, "A merchant account gets more requests than limits.merchant_account_per_second allows.");
-            limited
         })
     }
 
@@ -127,7 +125,7 @@ impl Source<'_> {
     /// Whether a signature may be checked that is said to be of this key pair. Looking takes nothing: only [`Source::forged`] does.
     pub(crate) fn may_claim(&self, key_pair: ApiKeyPairId) -> Result<(), Limited> {
         let Some(failures) = &self.limits.failures else { return Ok(()) };
-        failures.signatures.look((self.network, key_pair)).map_err(|limited| self.refused(limited))
+        failures.signatures.look((self.network, key_pair)).inspect_err(|_| self.refused())
     }
 
     /// Counts a signature that was checked and is not of the key pair.
@@ -141,13 +139,12 @@ impl Source<'_> {
     /// Counts a token that is not accepted. A limit that is reached changes the answer alone, and makes an unknown key look like a known one.
     pub(crate) fn failed(&self) -> Result<(), Limited> {
         let Some(failures) = &self.limits.failures else { return Ok(()) };
-        failures.tokens.take(self.network).map_err(|limited| self.refused(limited))
+        failures.tokens.take(self.network).inspect_err(|_| self.refused())
     }
 
-    fn refused(&self, limited: Limited) -> Limited {
+    fn refused(&self) {
         count("failed_authentications");
         tracing::debug!(network = %self.network.0, "An address sends more wrong tokens than limits.failed_authentications_per_second allows.");
-        limited
     }
 }
 

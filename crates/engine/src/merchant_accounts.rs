@@ -8,7 +8,7 @@ use store::Tx;
 use store::merchant_accounts::{self as stored, SealedSecret};
 
 use crate::audit::Change;
-use crate::vault::{DataKey, Place};
+use crate::vault::{DataKey, OpenError, Place};
 use crate::{Caller, Engine, Refusal, Request};
 
 #[cfg(test)]
@@ -133,6 +133,8 @@ impl MerchantAccountPatch {
     }
 }
 
+/// Where the secrets say they are; part of what they are sealed with.
+pub(crate) const TABLE: &str = "merchant_accounts";
 /// Name of a secret member.
 const RESPONSE_DECRYPTION_KEY: &str = "account_updater_response_decryption_key";
 /// Name of a secret member.
@@ -172,8 +174,23 @@ async fn put_secret(
 }
 
 fn seal(key: &DataKey, account: &MerchantAccountId, member: &str, secret: &Secret) -> SealedSecret {
-    let place = Place { table: "merchant_accounts", column: member, row: account.as_str(), account, version: key.version(), hosts: "" };
+    let place = place(account, member, key.version());
     SealedSecret { key: member.to_owned(), data_key_version: key.version(), sealed: key.seal(&place, secret.expose()) }
+}
+
+/// Whether a stored secret opens under a data key.
+pub(crate) fn opens(key: &DataKey, account: &MerchantAccountId, stored: &SealedSecret) -> bool {
+    key.open(&place(account, &stored.key, key.version()), &stored.sealed).is_ok()
+}
+
+/// Seals what is stored under another data key of the account.
+pub(crate) fn reseal(from: &DataKey, to: &DataKey, account: &MerchantAccountId, stored: &SealedSecret) -> Result<SealedSecret, OpenError> {
+    let value = from.open(&place(account, &stored.key, from.version()), &stored.sealed)?;
+    Ok(seal(to, account, &stored.key, &value))
+}
+
+fn place<'a>(account: &'a MerchantAccountId, member: &'a str, version: i64) -> Place<'a> {
+    Place { table: TABLE, column: member, row: account.as_str(), account, version, hosts: "" }
 }
 
 async fn finish(engine: &Engine, request: &Request, tx: Tx, action: AuditAction, account: &MerchantAccount) -> Result<(), Refusal> {

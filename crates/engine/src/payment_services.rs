@@ -11,6 +11,7 @@ use store::payment_services as stored;
 
 use self::fields::{Merge, Sealer};
 use crate::audit::Change;
+use crate::vault::Keyring;
 use crate::{Engine, Refusal, Request};
 
 pub use self::verify::{VerifyCredentials, verify};
@@ -118,8 +119,9 @@ pub async fn create(engine: &Engine, scope: &Scope, request: &Request, new: NewP
     for (key, value) in &values {
         sealed.extend(sealer.write(&mut tx, scope, key, value).await?);
     }
+    let keyring = engine.data_keys(&mut tx, scope.account()).await?;
     finish(engine, request, tx, AuditAction::Created, &service).await?;
-    Ok(view(engine, service, &sealed))
+    Ok(view(engine, &keyring, service, &sealed))
 }
 
 /// Everything that is wrong with the definition and the fields of a payment service to be made; what else a body holds is not looked at.
@@ -179,8 +181,8 @@ pub async fn update(
             return Err(Refusal::invalid(definition_gone(&service.definition_id)));
         };
         let held = stored::fields(&mut tx, scope, id).await?;
-        let snapshot = engine.snapshot_that_opens(scope, &held).await;
-        let merge = Merge::new(snapshot.keyring(), &service, &connector, &held, &patch.fields);
+        let keyring = engine.data_keys(&mut tx, scope.account()).await?;
+        let merge = Merge::new(&keyring, &service, &connector, &held, &patch.fields);
         let mut problems = merge.problems(&connector, &engine.field_rules());
         problems.extend(reporting);
         if !problems.is_empty() {
@@ -195,8 +197,9 @@ pub async fn update(
     service.updated_at = engine.now();
     stored::update(&mut tx, scope, &service).await?;
     let sealed = stored::fields(&mut tx, scope, id).await?;
+    let keyring = engine.data_keys(&mut tx, scope.account()).await?;
     finish(engine, request, tx, AuditAction::Updated, &service).await?;
-    Ok(view(engine, service, &sealed))
+    Ok(view(engine, &keyring, service, &sealed))
 }
 
 /// Deletes a payment service: it stays in the list of deleted ones, without its secrets, since nothing can call it again.
@@ -217,9 +220,8 @@ pub async fn get(engine: &Engine, scope: &Scope, id: PaymentServiceId) -> Result
     let mut tx = engine.database.read().await?;
     let service = existing(&mut tx, scope, id).await?;
     let sealed = stored::fields(&mut tx, scope, id).await?;
-    drop(tx);
-    engine.snapshot_that_opens(scope, &sealed).await;
-    Ok(view(engine, service, &sealed))
+    let keyring = engine.data_keys(&mut tx, scope.account()).await?;
+    Ok(view(engine, &keyring, service, &sealed))
 }
 
 /// A page of payment services.
@@ -235,15 +237,14 @@ pub async fn list(engine: &Engine, scope: &Scope, page: &PageRequest, filter: &F
             unknown.insert(service.id, stored::fields(&mut tx, scope, service.id).await?);
         }
     }
-    // Before a snapshot is loaded, which takes another connection: lists that hold one each and wait for one more would wait for each other.
-    drop(tx);
-    for sealed in unknown.values() {
-        engine.snapshot_that_opens(scope, sealed).await;
-    }
-    Ok(page.map(|service| {
-        let known = snapshot.service(scope, service.id).map(|known| known.fields.as_slice()).unwrap_or_default();
-        let sealed = unknown.get(&service.id).map_or(known, Vec::as_slice);
-        view(engine, service, sealed)
+    // Values open under the keys that they were read with: a rotation may have removed them elsewhere by now.
+    let keyring = if unknown.is_empty() { Keyring::default() } else { engine.data_keys(&mut tx, scope.account()).await? };
+    Ok(page.map(|service| match unknown.get(&service.id) {
+        Some(sealed) => view(engine, &keyring, service, sealed),
+        None => {
+            let known = snapshot.service(scope, service.id).map(|known| known.fields.as_slice()).unwrap_or_default();
+            view(engine, snapshot.keyring(), service, known)
+        }
     }))
 }
 
@@ -306,10 +307,9 @@ async fn finish(engine: &Engine, request: &Request, tx: Tx, action: AuditAction,
     engine.commit(tx, request, change).await
 }
 
-fn view(engine: &Engine, service: PaymentService, sealed: &[SealedField]) -> PaymentServiceView {
-    let snapshot = engine.snapshot();
+fn view(engine: &Engine, keyring: &Keyring, service: PaymentService, sealed: &[SealedField]) -> PaymentServiceView {
     let shown = |set| match engine.connector(service.definition_id.as_str()) {
-        Some(connector) => fields::shown(snapshot.keyring(), &service, &connector, sealed, set),
+        Some(connector) => fields::shown(keyring, &service, &connector, sealed, set),
         // Without its definition nobody knows where the values may go, and they do not open.
         None => Vec::new(),
     };

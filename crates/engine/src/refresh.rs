@@ -92,6 +92,6 @@ impl Engine {
         let mut tx = self.database.read().await?;
         let stored = store::snapshot::load(&mut tx).await?;
         drop(tx);
-        Ok(Snapshot::build(stored, &self.root_key, Some(current))?)
+        Ok(Snapshot::build(stored, &self.root_keys, Some(current))?)
     }
 }

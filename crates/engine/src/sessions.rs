@@ -18,6 +18,7 @@ use domain::card_number::card_number_members;
 use domain::json::JsonError;
 use domain::session::{Delivered, RecordedFacts, Session, SessionCode, SessionRecord};
 use domain::{JsonObject, PaymentServiceId, Problem, Scope, SessionRecordId, Timestamp};
+use metrics::SharedString;
 use store::StoreError;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
@@ -119,7 +120,7 @@ async fn answer_of<T>(task: JoinHandle<Result<T, Refusal>>) -> Result<T, Refusal
 
 async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Refusal> {
     let Ended { session, record } = execute(&engine, plan).await;
-    observe(&record);
+    observe(&engine, &record);
     let delivered = record.delivered;
     let trace = Trace::of(&record);
     match engine.database.records().write(record).await {
@@ -268,7 +269,7 @@ fn access(snapshot: &Snapshot, scope: &Scope, connector: Arc<Connector>, service
     if !missing.is_empty() {
         return Err(Refusal::internal(format!("payment service {id} lacks required fields: {}", missing.join(", "))));
     }
-    Ok(Access { connector, credentials, service: id.0, account: scope.account().clone() })
+    Ok(Access { connector, credentials, service: Some(id.0), account: scope.account().clone() })
 }
 
 /// Awaits a future and turns a panic in it into a value.
@@ -287,17 +288,22 @@ fn message_of(panic: &(dyn Any + Send)) -> &'static str {
     panic.downcast_ref::<&'static str>().copied().unwrap_or("(not plain text)")
 }
 
-fn observe(record: &SessionRecord) {
-    let definition = record.definition_id.to_string();
-    let code = record.code.map_or("none", SessionCode::as_str);
-    metrics::counter!("tollhouse_sessions_total", "definition" => definition.clone(), "status" => record.status.as_str(), "code" => code)
-        .increment(1);
-    metrics::histogram!("tollhouse_session_duration_seconds", "definition" => definition).record(seconds(record.duration_ms));
+fn observe(engine: &Engine, record: &SessionRecord) {
+    let service = engine.connectors.label(record.payment_service_id.0);
+    let definition = SharedString::from(record.definition_id.to_string());
+    let (status, code) = (record.status.as_str(), record.code.map_or("none", SessionCode::as_str));
+    metrics::counter!(
+        "tollhouse_sessions_total",
+        "definition" => definition.clone(), "payment_service" => service.clone(), "status" => status, "code" => code
+    )
+    .increment(1);
+    metrics::histogram!("tollhouse_session_duration_seconds", "definition" => definition, "payment_service" => service)
+        .record(seconds(record.duration_ms));
     tracing::debug!(
         session_id = %record.id,
         payment_service.id = %record.payment_service_id,
         connector = record.definition_id.as_str(),
-        status = record.status.as_str(),
+        status,
         code,
         status_code = record.status_code,
         delivered = record.delivered.as_str(),

@@ -11,7 +11,7 @@ use domain::{ApiKeyPairId, DefinitionId, MerchantAccountId, PaymentServiceId, Pe
 use store::snapshot::StoredSnapshot;
 
 use crate::signing::PublicKey;
-use crate::vault::{Keyring, RootKey, UnwrapError};
+use crate::vault::{Keyring, RootKeys, UnwrapError};
 
 /// What the database held at one version.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Service {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// A data key does not open.
-    #[error(transparent)]
+    #[error("{0}")]
     DataKey(#[from] UnwrapError),
     /// A public key that no check of ours would have let in.
     #[error("api_key_pairs: column public_key of {0} is damaged: restore the row from a backup")]
@@ -60,8 +60,8 @@ pub enum SnapshotError {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// Unwraps keys, resolves roles and sorts services. Public keys are taken over from the snapshot before where they are the same.
-    pub(crate) fn build(stored: StoredSnapshot, root: &RootKey, previous: Option<&Self>) -> Result<Self, SnapshotError> {
+    /// Unwraps keys, resolves roles and sorts services. Public keys, and data keys that were opened, are taken over from the snapshot before where they are the same.
+    pub(crate) fn build(stored: StoredSnapshot, roots: &RootKeys, previous: Option<&Self>) -> Result<Self, SnapshotError> {
         let roles: Vec<Arc<Role>> = stored.roles.into_iter().map(Arc::new).collect();
         let mut key_pairs = HashMap::new();
         let mut kids = HashMap::new();
@@ -81,7 +81,7 @@ impl Snapshot {
             kids,
             callable: callable(services.values()),
             services,
-            keyring: Keyring::unwrap(root, &stored.data_keys)?,
+            keyring: Keyring::unwrap(roots, &stored.data_keys, previous.map(Self::keyring))?,
         })
     }
 
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::signing::SigningKey;
-    use crate::testing::{NOON, account_id, id, key_pair, role, root_key, stored};
+    use crate::testing::{NOON, account_id, id, key_pair, role, root_keys, stored};
 
     fn service(number: u64, account: &str, definition: &str, position: i64, age_seconds: i64) -> PaymentService {
         PaymentService {
@@ -201,7 +201,7 @@ mod tests {
         services[3].settings.active = false;
         let mut rows = stored(Vec::new());
         rows.services = services.into_iter().map(|service| (service, Vec::new())).collect();
-        let snapshot = Snapshot::build(rows, &root_key(), None).unwrap();
+        let snapshot = Snapshot::build(rows, &root_keys(), None).unwrap();
         let picked = |account: &str, definition: &str| {
             let service = snapshot.callable_service(&Scope::of(account_id(account)), definition);
             service.map(|service| service.service.id.0)
@@ -221,14 +221,14 @@ mod tests {
         let key = SigningKey::generate();
         let mut rows = stored(vec![key_pair(10, &key, &[2, 3, 77], &[])]);
         rows.roles.extend([role(2, &["buyers.read"]), role(3, &["transactions.write"])]);
-        let snapshot = Snapshot::build(rows, &root_key(), None).unwrap();
+        let snapshot = Snapshot::build(rows, &root_keys(), None).unwrap();
         for kid in [key.public().thumbprint(), key.public().thumbprint_unpadded()] {
             let found = snapshot.key_pair_of_kid(&kid).unwrap();
             assert_eq!(found.permissions.iter().collect::<Vec<_>>(), ["buyers.read", "transactions.write"]);
         }
         let mut damaged = key_pair(11, &key, &[2], &[]);
         damaged.public_key[100] ^= 1;
-        let error = Snapshot::build(stored(vec![damaged]), &root_key(), None).unwrap_err();
+        let error = Snapshot::build(stored(vec![damaged]), &root_keys(), None).unwrap_err();
         assert!(error.to_string().contains("api_key_pairs: column public_key"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ use crate::payment_services::fields::open_all;
 use crate::snapshot::{Snapshot, SnapshotError};
 use crate::token::Verifier;
 use crate::touches::Touches;
-use crate::vault::RootKey;
+use crate::vault::RootKeys;
 use crate::{Clock, Engine, Ids, Rules};
 
 /// What an engine is made of.
@@ -28,7 +28,7 @@ pub struct Parts {
     /// What calls payment services.
     pub caller: Caller,
     /// What opens the data keys.
-    pub root_key: RootKey,
+    pub root_keys: RootKeys,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
@@ -44,7 +44,7 @@ pub enum StartError {
     #[error("what is stored can not be read")]
     Store(#[from] StoreError),
     /// What it holds can not be used.
-    #[error(transparent)]
+    #[error("{0}")]
     Snapshot(#[from] SnapshotError),
     /// Payment services that may not live here.
     #[error(
@@ -58,11 +58,11 @@ pub enum StartError {
 impl Engine {
     /// Loads what is stored, refuses what the configuration does not allow, and begins its background work.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { database, catalogue, caller, root_key, clock, ids, rules } = parts;
+        let Parts { database, catalogue, caller, root_keys, clock, ids, rules } = parts;
         let mut tx = database.read().await?;
         let stored = store::snapshot::load(&mut tx).await?;
         drop(tx);
-        let snapshot = Snapshot::build(stored, &root_key, None)?;
+        let snapshot = Snapshot::build(stored, &root_keys, None)?;
         let strangers = strangers(&snapshot, &catalogue.load(), rules);
         if !strangers.is_empty() {
             return Err(StartError::Environment(strangers));
@@ -72,7 +72,7 @@ impl Engine {
             database,
             catalogue,
             connectors: caller,
-            root_key,
+            root_keys,
             clock,
             ids,
             rules,
@@ -83,6 +83,7 @@ impl Engine {
             verifier: Verifier::new(rules.token_lifetime_max_seconds),
             limits,
             touches: Touches::default(),
+            events: crate::audit::Events::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         });

@@ -16,7 +16,7 @@ use store::snapshot::StoredSnapshot;
 use uuid::Uuid;
 
 use crate::signing::SigningKey;
-use crate::vault::RootKey;
+use crate::vault::{RootKey, RootKeys};
 use crate::{Clock, Ids};
 
 /// 22 November 2026, noon, UTC.
@@ -74,6 +74,10 @@ pub(crate) fn id(number: u64) -> Uuid {
 
 pub(crate) fn root_key() -> RootKey {
     RootKey::of(&[7; 32])
+}
+
+pub(crate) fn root_keys() -> RootKeys {
+    RootKeys::only(root_key())
 }
 
 pub(crate) fn account_id(text: &str) -> MerchantAccountId {

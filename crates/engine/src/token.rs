@@ -90,6 +90,31 @@ pub(crate) enum Rejection {
     Unexamined(Limited),
 }
 
+// === impl Rejection ===
+
+impl Rejection {
+    /// One word for records, the same for all tokens that are refused alike.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::MalformedHeader => "malformed_header",
+            Self::Algorithm => "algorithm",
+            Self::ForbiddenHeader(_) => "forbidden_header",
+            Self::KidForm => "kid_form",
+            Self::UnknownKey => "unknown_key",
+            Self::InactiveKey => "inactive_key",
+            Self::SignatureForm => "signature_form",
+            Self::MalformedClaims => "malformed_claims",
+            Self::Claim(_) => "claim",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::LivesTooLong => "lives_too_long",
+            Self::Signature => "signature",
+            Self::Unexamined(_) => "unexamined",
+        }
+    }
+}
+
 /// Verifies tokens and remembers those that were good.
 pub(crate) struct Verifier {
     cache: Cache<VerifiedToken>,
@@ -190,8 +215,27 @@ impl Verifier {
     }
 }
 
+/// The `kid` of a token that was refused, if its header is one that could be read. For records: nothing is proven.
+pub(crate) fn kid_of(token: &str) -> Option<String> {
+    let (header, _) = token.get(..token.len().min(TOKEN_BYTES_MAX))?.split_once('.')?;
+    kid(&decode(header).ok()?).ok()
+}
+
 fn active(key_pair: &Arc<KeyPair>) -> Result<Arc<KeyPair>, Rejection> {
     if key_pair.pair.active { Ok(Arc::clone(key_pair)) } else { Err(Rejection::InactiveKey) }
+}
+
+/// Whether everything of a token that is read before its signature is checked would do, for the fuzzer: no key is looked up and nothing is verified.
+#[doc(hidden)]
+pub fn is_readable(token: &str, now: Timestamp) -> bool {
+    let read = || {
+        let (signed, signature) = token.rsplit_once('.').ok_or(Rejection::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(Rejection::Malformed)?;
+        kid(&decode(header)?)?;
+        decode(signature)?;
+        Claims::parse(&decode(claims)?)?.check_time(now, None)
+    };
+    token.len() <= TOKEN_BYTES_MAX && read().is_ok()
 }
 
 /// Unpadded base64url whose unused bits are zero, so that a token has one spelling.

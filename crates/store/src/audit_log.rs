@@ -1,12 +1,16 @@
-//! The audit log. Entries are appended in the transaction of the change they describe, and never change.
+//! The audit log. Entries are appended in the transaction of the change they describe, and never change: each carries a hash of itself and of the entry before it, so that whoever rewrites one has to rewrite all that follow.
 
-use domain::audit::{AuditAction, AuditEntry};
+use domain::audit::{AuditAction, AuditEntry, AuditEventEntry};
 use domain::page::{Page, PageRequest, Position};
 use domain::{ApiKeyPairId, AuditEntryId, MerchantAccountId, Scope, Timestamp};
 use uuid::Uuid;
 
+use self::chain::Columns;
 use crate::row::At;
 use crate::{StoreError, Tx};
+
+pub mod chain;
+pub mod journal;
 
 /// Whether entries of the installation (roles, key pairs, accounts) are listed with those of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +38,14 @@ macro_rules! columns {
     };
 }
 
+// The first condition is that of the indexes `audit_log_changes` and `audit_log_account_changes`, word for word.
 macro_rules! filters {
     () => {
-        " AND (action = $5 OR $5 IS NULL) AND (actor_id = $6 OR $6 IS NULL) AND (resource_type = $7 OR $7 IS NULL)"
+        " AND action IN ('created', 'updated', 'deleted', 'voided', 'canceled', 'captured') AND (action = $5 OR $5 IS NULL) AND (actor_id = $6 OR $6 IS NULL) AND (resource_type = $7 OR $7 IS NULL)"
     };
 }
 
 statements! {
-    // The row of the installation stays locked until the change commits, so the numbers have no gaps and follow the commits.
-    NEXT_SEQUENCE = "UPDATE instance SET audit_sequence = audit_sequence + 1 WHERE id = 1 RETURNING audit_sequence";
-    INSERT = concat!("INSERT INTO audit_log (sequence, ", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
     [newest_first] {
         LIST = concat!("SELECT ", columns!(), " FROM audit_log WHERE merchant_account_id = $4", filters!());
         LIST_WITH_INSTANCE =
@@ -68,28 +70,52 @@ struct EntryRow {
 
 /// Adds an entry and answers its number: 1 for the first one, without gaps.
 pub async fn append(tx: &mut Tx, entry: &AuditEntry) -> Result<i64, StoreError> {
-    let (sequence,) = run!(tx, one(i64,), NEXT_SEQUENCE)?;
-    run!(
-        tx,
-        execute,
-        INSERT,
-        sequence,
-        entry.id.0,
-        entry.merchant_account_id.as_ref().map(MerchantAccountId::as_str),
-        entry.action.as_str(),
-        &entry.resource_type,
-        &entry.resource_id,
-        &entry.resource_name,
-        entry.actor_id.map(|id| id.0),
-        &entry.actor_name,
-        &entry.request_id,
-        &entry.origin,
-        entry.created_at.micros(),
-    )?;
-    Ok(sequence)
+    append_with(tx, entry, "").await
 }
 
-/// Entries newest first.
+/// The same with details: a JSON object.
+pub async fn append_with(tx: &mut Tx, entry: &AuditEntry, details: &str) -> Result<i64, StoreError> {
+    let columns = Columns {
+        sequence: 0,
+        id: entry.id.0,
+        merchant_account_id: entry.merchant_account_id.as_ref().map(ToString::to_string),
+        action: entry.action.to_string(),
+        resource_type: entry.resource_type.clone(),
+        resource_id: entry.resource_id.clone(),
+        resource_name: entry.resource_name.clone(),
+        actor_id: entry.actor_id.map(|id| id.0),
+        actor_name: entry.actor_name.clone(),
+        request_id: entry.request_id.clone(),
+        origin: entry.origin.clone(),
+        created_at: entry.created_at.micros(),
+        details: details.to_owned(),
+        hash: None,
+    };
+    chain::append(tx, columns).await
+}
+
+/// Adds an entry about something that changed nothing, and answers its number.
+pub async fn append_event(tx: &mut Tx, entry: &AuditEventEntry) -> Result<i64, StoreError> {
+    let columns = Columns {
+        sequence: 0,
+        id: entry.id.0,
+        merchant_account_id: entry.merchant_account_id.as_ref().map(ToString::to_string),
+        action: entry.event.to_string(),
+        resource_type: entry.resource_type.clone(),
+        resource_id: entry.resource_id.clone(),
+        resource_name: entry.resource_name.clone(),
+        actor_id: entry.actor_id.map(|id| id.0),
+        actor_name: entry.actor_name.clone(),
+        request_id: entry.request_id.clone(),
+        origin: entry.origin.clone(),
+        created_at: entry.created_at.micros(),
+        details: entry.details.clone(),
+        hash: None,
+    };
+    chain::append(tx, columns).await
+}
+
+/// Changes, newest first.
 pub async fn list(
     tx: &mut Tx,
     scope: &Scope,
@@ -133,5 +159,24 @@ impl TryFrom<EntryRow> for AuditEntry {
             origin: row.origin,
             created_at: Timestamp::from_micros(row.created_at),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_show_every_action_of_the_api_and_nothing_else() {
+        let words: Vec<String> = AuditAction::ALL.iter().map(|action| format!("'{action}'")).collect();
+        let condition = format!(" AND action IN ({})", words.join(", "));
+        for statement in ALL {
+            assert!(statement.text.contains(&condition), "{}: {}", statement.name, statement.text);
+        }
+        for migration in
+            [include_str!("../migrations/sqlite/0003_audit_chain.sql"), include_str!("../migrations/postgres/0003_audit_chain.sql")]
+        {
+            assert_eq!(migration.matches(&condition.replace(" AND", " WHERE")).count(), 2, "the indexes have the same condition");
+        }
     }
 }

@@ -3,15 +3,17 @@
 mod postgres;
 mod sqlite;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use crate::durability::{DurabilitySetting, WeakDurability};
 use crate::health::Health;
 use crate::record_writer::{self, RecordWriter};
 use crate::tx::{Link, Tx};
-use crate::{OpenError, StoreError, schema};
+use crate::{BackupError, OpenError, StoreError, backup, schema};
 
 pub(crate) use postgres::PostgresPool;
 pub(crate) use sqlite::{SqliteFile, WriteLane};
@@ -25,6 +27,17 @@ pub enum Engine {
     Postgres,
 }
 
+impl Engine {
+    /// Its name, as URLs begin.
+    pub fn as_str(self) -> &'static str {
+        // Told, not used.
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 /// A database, cheap to clone.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
@@ -32,6 +45,8 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     source: Arc<Source>,
     records: RecordWriter,
+    /// As they were read back when the database was opened.
+    durability: Vec<DurabilitySetting>,
     /// The task of the record writer; dropped with the last clone, which ends it.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -78,35 +93,52 @@ statements! {
 impl Database {
     /// Opens `sqlite://PATH`, making the file if there is none, or `postgres://…`. Nothing is migrated.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Self::open_with(url, Patience::default()).await
+        Self::open_allowing(url, WeakDurability::Refused).await
     }
 
+    /// The same, deciding what becomes of a database that can lose what it has acknowledged.
+    pub async fn open_allowing(url: &str, weak: WeakDurability) -> Result<Self, OpenError> {
+        Self::open_patiently(url, weak, Patience::default()).await
+    }
+
+    #[cfg(test)]
     pub(crate) async fn open_with(url: &str, patience: Patience) -> Result<Self, OpenError> {
+        Self::open_patiently(url, WeakDurability::Refused, patience).await
+    }
+
+    async fn open_patiently(url: &str, weak: WeakDurability, patience: Patience) -> Result<Self, OpenError> {
         // The URL's scheme is the one thing that chooses an engine.
-        let store = if let Some(path) = url.strip_prefix("sqlite://") {
-            Store::Sqlite(SqliteFile::open(path, patience).await?)
+        let (store, durability) = if let Some(path) = url.strip_prefix("sqlite://") {
+            let (file, durability) = SqliteFile::open(path, weak, patience).await?;
+            (Store::Sqlite(file), durability)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Store::Postgres(PostgresPool::open(url, patience).await?)
+            let (pool, durability) = PostgresPool::open(url, weak, patience).await?;
+            (Store::Postgres(pool), durability)
         } else {
             return Err(OpenError::Url("must begin with `sqlite://` or `postgres://`"));
         };
         let source = Arc::new(Source { store, health: Health::new(), patience });
         let mut tasks = JoinSet::new();
         let records = record_writer::start(Arc::clone(&source), &mut tasks);
-        Ok(Self(Arc::new(Inner { source, records, tasks: Mutex::new(tasks) })))
+        Ok(Self(Arc::new(Inner { source, records, durability, tasks: Mutex::new(tasks) })))
     }
 
     /// Brings the schema up to date; refuses a database that a newer binary has migrated.
     pub async fn migrate(&self) -> Result<(), OpenError> {
+        self.migrate_to(None).await
+    }
+
+    /// The same as an older binary would, up to a version.
+    pub(crate) async fn migrate_to(&self, target: Option<i64>) -> Result<(), OpenError> {
         // Migrations are the one text that exists twice.
         match &self.0.source.store {
             Store::Sqlite(file) => {
                 let mut lane = file.lane().await.map_err(open_error)?;
-                schema::migrate_sqlite(lane.connection()).await?;
+                schema::migrate_sqlite(lane.connection(), target).await?;
                 lane.keep();
                 Ok(())
             }
-            Store::Postgres(pool) => schema::migrate_postgres(&mut pool.connect_patiently().await.map_err(open_error)?).await,
+            Store::Postgres(pool) => schema::migrate_postgres(&mut pool.connect_patiently().await.map_err(open_error)?, target).await,
         }
     }
 
@@ -126,6 +158,32 @@ impl Database {
             Store::Sqlite(_) => Engine::Sqlite,
             Store::Postgres(_) => Engine::Postgres,
         }
+    }
+
+    /// Copies one state of everything into an empty SQLite file, beside whoever reads and writes.
+    pub(crate) async fn copy_into(&self, file: &Path) -> Result<(), BackupError> {
+        match &self.0.source.store {
+            // The engine copies its own files ten times faster than rows can be handed over.
+            Store::Sqlite(source) => {
+                let path = file.to_str().ok_or(OpenError::Url("the path of a file must be UTF-8 text"))?;
+                Ok(source.copy_into(path).await.map_err(|error| StoreError::of("copy the database file", error))?)
+            }
+            Store::Postgres(_) => backup::copy_rows(&mut self.read().await?, file).await,
+        }
+    }
+
+    /// Prepares for writing as many rows as a database may have.
+    pub(crate) async fn expect_many_rows(&self) -> Result<(), StoreError> {
+        // PostgreSQL has its memory by its own configuration.
+        if let Store::Sqlite(file) = &self.0.source.store {
+            file.expect_many_rows().await.map_err(|error| StoreError::of("prepare the writer", error))?;
+        }
+        Ok(())
+    }
+
+    /// The settings that decide whether what is acknowledged survives the loss of power, as they were read back when the database was opened.
+    pub fn durability(&self) -> &[DurabilitySetting] {
+        &self.0.durability
     }
 
     /// Begins a transaction that reads one state of the database. It need not be committed.

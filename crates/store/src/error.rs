@@ -66,7 +66,9 @@ pub enum OpenError {
     #[error("the database can not be opened: {0}")]
     Connect(#[source] Arc<dyn Error + Send + Sync>),
     /// A setting that would lose acknowledged writes.
-    #[error("the database runs with {setting} = {value}, which can lose acknowledged writes: it must be {wanted}")]
+    #[error(
+        "the database runs with {setting} = {value}, which can lose acknowledged writes: it must be {wanted}, unless --unsafe-durability accepts the loss"
+    )]
     WeakDurability {
         /// Its name.
         setting: &'static str,

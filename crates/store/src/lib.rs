@@ -6,15 +6,18 @@
 //!
 //! **Tenancy.** Functions on the tables of a merchant account take a [`domain::Scope`]; there is no way to read another account's rows by forgetting a condition.
 //!
-//! **Durability.** What `commit` or [`RecordWriter::write`] acknowledged survives the loss of power: SQLite runs in WAL mode with `synchronous=FULL`, PostgreSQL with `synchronous_commit`, and a weaker setting stops the start.
+//! **Durability.** What `commit` or [`RecordWriter::write`] acknowledged survives the loss of power: SQLite runs in WAL mode with `synchronous=FULL`, PostgreSQL with `synchronous_commit`, and a weaker setting is refused unless whoever opens the database accepts it ([`WeakDurability`]).
 
 #[macro_use]
 mod statement;
 
 pub mod api_key_pairs;
 pub mod audit_log;
+pub mod backup;
+mod copy;
 pub mod data_keys;
 mod database;
+mod durability;
 mod error;
 mod health;
 pub mod idempotency_keys;
@@ -32,7 +35,9 @@ mod tx;
 #[cfg(test)]
 mod tests;
 
+pub use backup::BackupError;
 pub use database::{Database, Engine};
+pub use durability::{DurabilitySetting, WeakDurability};
 pub use error::{OpenError, StoreError};
 pub use record_writer::{BATCH_ROWS_MAX, QUEUE_ROWS_MAX, RecordWriter};
 pub use tx::Tx;

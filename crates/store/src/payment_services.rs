@@ -43,6 +43,11 @@ statements! {
     FIELDS_OF_NOT_DELETED = "SELECT f.payment_service_id, f.field_set, f.field_key, f.secret, f.data_key_version, f.sealed \
                              FROM payment_service_fields f JOIN payment_services s ON s.id = f.payment_service_id \
                              WHERE s.is_deleted = $1 ORDER BY s.merchant_account_id, s.id, f.field_set, f.field_key";
+    FIELDS_SEALED_BEFORE = "SELECT f.payment_service_id, s.definition_id, f.field_set, f.field_key, f.secret, f.data_key_version, f.sealed \
+                            FROM payment_service_fields f JOIN payment_services s ON s.id = f.payment_service_id \
+                            WHERE f.merchant_account_id = $1 AND f.data_key_version < $2 \
+                            AND (f.payment_service_id, f.field_set, f.field_key) > ($3, $4, $5) \
+                            ORDER BY f.payment_service_id, f.field_set, f.field_key LIMIT $6";
     PUT_FIELD = "INSERT INTO payment_service_fields \
                  (merchant_account_id, payment_service_id, field_set, field_key, secret, data_key_version, sealed) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (payment_service_id, field_set, field_key) DO UPDATE \
@@ -95,6 +100,25 @@ struct OwnedFieldRow {
     field: FieldRow,
 }
 
+#[derive(sqlx::FromRow)]
+struct DefinedFieldRow {
+    payment_service_id: Uuid,
+    definition_id: String,
+    #[sqlx(flatten)]
+    field: FieldRow,
+}
+
+/// A sealed field of a service, deleted services included, with what it takes to open it.
+#[derive(Clone, Debug)]
+pub struct OwnedField {
+    /// The service.
+    pub service: PaymentServiceId,
+    /// The definition of the service, which says where the value may go.
+    pub definition: DefinitionId,
+    /// The field.
+    pub field: SealedField,
+}
+
 /// Adds a service. Its account is part of it, and must be the scope's.
 pub async fn insert(tx: &mut Tx, scope: &Scope, service: &PaymentService) -> Result<(), StoreError> {
     write(tx, INSERT, scope, service).await?;
@@ -145,6 +169,34 @@ pub async fn put_field(tx: &mut Tx, scope: &Scope, id: PaymentServiceId, field: 
 /// Removes a sealed field; `false` if there was none.
 pub async fn remove_field(tx: &mut Tx, scope: &Scope, id: PaymentServiceId, set: FieldSet, key: &str) -> Result<bool, StoreError> {
     Ok(run!(tx, execute, REMOVE_FIELD, scope.account().as_str(), id.0, set.as_str(), key)? > 0)
+}
+
+/// Some fields that are sealed under data keys before a version, of all services of the account, in the order of the table: those that follow the last one of the former batch.
+pub async fn fields_sealed_before(
+    tx: &mut Tx,
+    scope: &Scope,
+    version: i64,
+    after: Option<&OwnedField>,
+    limit: i64,
+) -> Result<Vec<OwnedField>, StoreError> {
+    let account = scope.account().as_str();
+    // No service has the id zero.
+    let (id, set, key) = match after {
+        Some(last) => (last.service.0, last.field.set.as_str(), last.field.key.as_str()),
+        None => (Uuid::nil(), "", ""),
+    };
+    let rows = run!(tx, all DefinedFieldRow, FIELDS_SEALED_BEFORE, account, version, id, set, key, limit)?;
+    rows.into_iter()
+        .map(|row| {
+            let id = row.payment_service_id;
+            let at = At { table: "payment_services", id: &id };
+            Ok(OwnedField {
+                service: PaymentServiceId(id),
+                definition: at.known("definition_id", DefinitionId::parse(&row.definition_id))?,
+                field: sealed_field(id, row.field)?,
+            })
+        })
+        .collect()
 }
 
 /// Every service of every account that is not deleted, with its fields: for the snapshot.

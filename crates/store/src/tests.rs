@@ -1,6 +1,9 @@
 //! Tests on real databases: SQLite files, and PostgreSQL where `TOLLHOUSE_TEST_POSTGRES` names a server.
 
+mod audit_chain;
+mod backup;
 mod configuration;
+mod data_keys;
 mod failures;
 mod fixtures;
 mod idempotency_keys;

@@ -3,7 +3,7 @@
 //! In the checks of every change the counts are reduced; with `TOLLHOUSE_PROMISES=full`, which `just promises` sets, they are the full ones. `TOLLHOUSE_SEED` replays a run.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "test equipment reads its own settings and tells its seed")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One promise under test. Made at the beginning of the test, so that its seed is printed even if the test fails.
 pub struct Promise {
@@ -42,6 +42,12 @@ impl Promise {
         Random(self.seed)
     }
 
+    /// Makes sure of a time limit: the promised one in the full run, ten times as long where a busy machine checks a change.
+    pub fn in_time(&self, what: &str, took: Duration, promised: Duration) {
+        let limit = if is_full() { promised } else { promised * 10 };
+        assert!(took <= limit, "promise {}: {what} took {took:?}, {promised:?} are promised", self.row);
+    }
+
     /// Says what was run and what came of it, in one line that the full run collects. To be called at the end, when everything held.
     pub fn kept(self, count: usize, measured: &str) {
         println!("promise {}: kept, count {count}, seed {}, {measured}", self.row, self.seed);
@@ -55,6 +61,7 @@ impl Random {
     }
 
     /// The next number.
+    #[expect(clippy::should_implement_trait, reason = "numbers without end are asked for one by one")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

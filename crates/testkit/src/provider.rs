@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 pub use self::certificates::{Authority, Identity, Validity};
@@ -64,6 +64,8 @@ type Rule = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
 struct Shared {
     script: Mutex<Script>,
     journal: Mutex<Vec<Received>>,
+    /// When each connection was made.
+    accepted: Mutex<Vec<Instant>>,
     counts: watch::Sender<Counts>,
     /// How often the provider was told to; a connection that is busy then finds out when it is not.
     hang_ups: watch::Sender<usize>,
@@ -134,6 +136,7 @@ impl Provider {
         let shared = Arc::new(Shared {
             script: Mutex::new(script),
             journal: Mutex::default(),
+            accepted: Mutex::default(),
             counts: watch::Sender::default(),
             hang_ups: watch::Sender::default(),
         });
@@ -186,6 +189,16 @@ impl Provider {
     /// How many connections were ever made.
     pub fn connections(&self) -> usize {
         self.shared.counts.borrow().accepted
+    }
+
+    /// When each connection was made, in order.
+    pub fn connected_at(&self) -> Vec<Instant> {
+        lock(&self.shared.accepted).clone()
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.shared.counts.borrow().open
     }
 
     /// Waits until this many requests have arrived, and returns all.
@@ -241,6 +254,7 @@ impl Open {
     /// Also says the how manieth it is.
     fn new(shared: &Arc<Shared>) -> (Self, usize) {
         let mut number = 0;
+        lock(&shared.accepted).push(Instant::now());
         shared.counts.send_modify(|counts| {
             counts.accepted += 1;
             counts.open += 1;

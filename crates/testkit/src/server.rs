@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -27,6 +27,8 @@ pub struct Server {
     pub key: Key,
     /// What it listens with and where it keeps its data.
     pub plan: Plan,
+    /// How long it took from its start to its first answer.
+    pub ready_after: Duration,
     process: Child,
 }
 
@@ -36,6 +38,9 @@ pub struct Plan {
     directory: TempDir,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    /// Words before the binary's own, when it serves.
+    wrapper: Vec<String>,
+    log: PathBuf,
     postgres: Option<store::scratch::ScratchDatabase>,
     pub(crate) conformance: Option<&'static Conformance>,
 }
@@ -56,7 +61,9 @@ impl Plan {
             ("TOLLHOUSE_LOG", "debug".to_owned()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { binary: binary.into(), directory, variables, arguments: Vec::new(), postgres: None, conformance: None }
+        let log = directory.path().join("log");
+        let (arguments, wrapper) = (Vec::new(), Vec::new());
+        Self { binary: binary.into(), directory, variables, arguments, wrapper, log, postgres: None, conformance: None }
     }
 
     /// The same on an empty database of a PostgreSQL server.
@@ -90,6 +97,49 @@ impl Plan {
         self
     }
 
+    /// Puts words before the binary's own when it serves, such as a tool that changes its limits. The process must stay the same one.
+    #[must_use]
+    pub fn behind(mut self, wrapper: Vec<String>) -> Self {
+        self.wrapper = wrapper;
+        self
+    }
+
+    /// Another place for the log.
+    #[must_use]
+    pub fn logging_to(mut self, file: PathBuf) -> Self {
+        self.log = file;
+        self
+    }
+
+    /// One more instance on the same database with the same root key, ready for [`Plan::serve`]. It must end before this one's database is dropped.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        let mut sibling = Self::sqlite(&self.binary).keyed_as(self);
+        sibling.variables.clone_from(&self.variables);
+        sibling.arguments.clone_from(&self.arguments);
+        sibling.conformance = self.conformance;
+        sibling
+    }
+
+    /// The root key and the first key pair of another installation.
+    #[must_use]
+    pub fn keyed_as(self, other: &Self) -> Self {
+        std::fs::copy(other.file("private_key.pem"), self.file("private_key.pem")).expect("the first key can be copied");
+        let root_key = other.file("root.key").display().to_string();
+        self.with("TOLLHOUSE_VAULT__ROOT_KEY_FILE", root_key)
+    }
+
+    /// The URL of the server's database, for whoever looks past the server.
+    pub fn database_url(&self) -> &str {
+        let found = self.variables.iter().find(|(name, _)| name == "TOLLHOUSE_DATABASE__URL");
+        found.map(|(_, url)| url.as_str()).expect("every plan has a database")
+    }
+
+    /// The first key pair of the installation.
+    pub fn first_key(&self) -> Key {
+        Key::from_pem(&std::fs::read_to_string(self.file("private_key.pem")).expect("the first key"))
+    }
+
     /// Lets calls reach a payment service on loopback: its base URL, and the CA that signed its certificate.
     #[must_use]
     pub fn provider_at(self, id: &str, base_url: &str, ca_file: Option<&Path>) -> Self {
@@ -106,9 +156,26 @@ impl Plan {
         self.directory.path().join(name)
     }
 
+    /// Begins one command of the binary with the server's environment and some variables of its own, for a test that may end it; it is killed with the value. Its words are kept for the end.
+    pub fn begin(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
+        let mut command = self.command(&[], arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    }
+
     /// Runs one command of the binary with the server's environment and waits for its end.
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
-        tokio::time::timeout(PATIENCE, self.command(arguments).output()).await.expect("the command ends in time").expect("the binary runs")
+        self.run_behind(&[], arguments).await
+    }
+
+    /// The same with words before the binary's own.
+    pub async fn run_behind(&self, wrapper: &[String], arguments: &[&str]) -> std::process::Output {
+        let output = self.command(wrapper, arguments).output();
+        tokio::time::timeout(PATIENCE, output).await.expect("the command ends in time").expect("the binary runs")
+    }
+
+    /// The option that names the configuration file, made if there is none.
+    pub fn config_option(&self) -> [String; 2] {
+        ["--config".to_owned(), self.config_file()]
     }
 
     /// `init`, then `serve`, ready.
@@ -121,7 +188,7 @@ impl Plan {
 
     /// `serve` on what an earlier server left.
     pub async fn serve(self) -> Server {
-        let key = Key::from_pem(&std::fs::read_to_string(self.file("private_key.pem")).expect("the first key"));
+        let key = self.first_key();
         self.serve_for(key).await
     }
 
@@ -135,8 +202,9 @@ impl Plan {
         let config = self.config_file();
         let mut arguments = vec!["serve", "--config", &config, "--ready-file", &ready_text];
         arguments.extend(self.arguments.iter().map(String::as_str));
-        let log = std::fs::File::create(self.file("log")).expect("a log file");
-        let mut process = self.command(&arguments).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
+        let log = std::fs::File::create(&self.log).expect("a log file");
+        let started = Instant::now();
+        let mut process = self.command(&self.wrapper, &arguments).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
         let base = tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Ok(base) = std::fs::read_to_string(&ready)
@@ -145,14 +213,14 @@ impl Plan {
                     return base.trim().to_owned();
                 }
                 if let Some(status) = process.try_wait().expect("the process can be asked") {
-                    panic!("serve ended with {status}: {}", std::fs::read_to_string(self.file("log")).unwrap_or_default());
+                    panic!("serve ended with {status}: {}", std::fs::read_to_string(&self.log).unwrap_or_default());
                 }
                 tokio::time::sleep(GLANCE).await;
             }
         })
         .await
         .expect("the server is ready in time");
-        Server { base, key, plan: self, process }
+        Server { base, key, plan: self, ready_after: started.elapsed(), process }
     }
 
     fn config_file(&self) -> String {
@@ -163,8 +231,15 @@ impl Plan {
         path.display().to_string()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
+    fn command(&self, wrapper: &[String], arguments: &[&str]) -> Command {
+        let mut command = match wrapper.split_first() {
+            None => Command::new(&self.binary),
+            Some((tool, options)) => {
+                let mut command = Command::new(tool);
+                command.args(options).arg(&self.binary);
+                command
+            }
+        };
         // What a developer has set for servers of their own is not for this one.
         for (name, _) in std::env::vars_os()
             .filter(|(name, _)| name.to_str().is_some_and(|name| name.starts_with("TOLLHOUSE_") || name.starts_with("OTEL_")))
@@ -209,7 +284,7 @@ impl Server {
 
     /// What the server has logged so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.plan.file("log")).unwrap_or_default()
+        std::fs::read_to_string(&self.plan.log).unwrap_or_default()
     }
 
     /// The id of the server's process.
@@ -223,15 +298,32 @@ impl Server {
         assert!(sent.success(), "SIG{name} could not be sent");
     }
 
+    /// Limits the size to which its files may grow, or lifts the limit.
+    pub async fn limit_file_size(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let id = self.process_id().to_string();
+        let set = Command::new("prlimit").args(["--pid", &id, &format!("--fsize={limit}:unlimited")]).status().await;
+        assert!(set.expect("prlimit runs; it is in the package util-linux").success(), "the file-size limit could not be set");
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub async fn terminate(self) -> (std::process::ExitStatus, Plan) {
+        self.terminate_within(PATIENCE).await
+    }
+
+    /// The same with more patience, for shutdowns that may take as long as one may take.
+    pub async fn terminate_within(self, patience: Duration) -> (std::process::ExitStatus, Plan) {
         self.signal("TERM").await;
-        self.ended().await
+        self.ended_within(patience).await
     }
 
     /// Waits for the end.
-    pub async fn ended(mut self) -> (std::process::ExitStatus, Plan) {
-        let status = tokio::time::timeout(PATIENCE, self.process.wait())
+    pub async fn ended(self) -> (std::process::ExitStatus, Plan) {
+        self.ended_within(PATIENCE).await
+    }
+
+    async fn ended_within(mut self, patience: Duration) -> (std::process::ExitStatus, Plan) {
+        let status = tokio::time::timeout(patience, self.process.wait())
             .await
             .expect("the server ends in time")
             .expect("the process can be waited for");

@@ -36,10 +36,14 @@ impl Key {
             0x30, 0x81, 0x9b, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23,
             0x03, 0x81, 0x86, 0x00,
         ];
-        let der = [&HEADER, self.pair.public_key().as_ref()].concat();
-        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        let text = base64::engine::general_purpose::STANDARD.encode([&HEADER, self.pair.public_key().as_ref()].concat());
         let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("base64 is ASCII")).collect();
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+    }
+
+    /// The public half as an uncompressed point: the byte 4, x and y.
+    pub fn point(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
     }
 
     /// RFC 7638 thumbprint with coordinates padded to 66 bytes.
@@ -59,7 +63,12 @@ impl Key {
 
     /// Signs a header and claims as they are given, right or wrong.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        self.sign_parts(&URL_SAFE_NO_PAD.encode(header.to_string()), &URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    /// Signs two encoded parts, whatever they hold.
+    pub fn sign_parts(&self, header: &str, claims: &str) -> String {
+        let signed = format!("{header}.{claims}");
         let signature = self.pair.sign(&self.random, signed.as_bytes()).expect("a signature");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }

@@ -24,6 +24,7 @@ use tracing::{debug, error};
 mod activity;
 mod body;
 mod connection;
+mod frames;
 mod protocol;
 mod timed;
 pub(crate) mod tls;

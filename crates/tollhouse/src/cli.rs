@@ -5,15 +5,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
+mod backup;
 mod config;
 mod definitions;
 mod dev;
+mod durability;
 mod duration;
 pub(crate) mod exit;
 mod init;
 mod migrate;
 mod output;
 mod remote;
+mod secrets;
 mod serve;
 mod simulated;
 mod token;
@@ -38,7 +42,16 @@ enum Command {
     /// Prepare a production database: schema, root key, first key pair.
     Init(init::Init),
     /// Bring the database up to date without starting a server.
-    Migrate(FileOption),
+    Migrate(migrate::MigrateOptions),
+    /// Replace root keys and data keys, and say which there are.
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// Look at the whole audit log, and verify that nobody has changed it.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Copy the database, check a copy, restore one.
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Print a token, signed with a private key.
     Token(token::Token),
     /// Check and test definition files, begin new ones.
@@ -67,6 +80,9 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Dev(_) | Command::Serve(_) => Voice::Server,
         Command::Init(_)
         | Command::Migrate(_)
+        | Command::Secrets(_)
+        | Command::Audit(_)
+        | Command::Backup(_)
         | Command::Token(_)
         | Command::Definitions(_)
         | Command::Config(_)
@@ -109,6 +125,9 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(options) => serve::run(options).await,
         Command::Init(options) => init::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,
+        Command::Secrets(command) => secrets::run(command).await,
+        Command::Audit(command) => audit::run(command).await,
+        Command::Backup(command) => backup::run(command).await,
         Command::Token(options) => token::run(&options),
         Command::Definitions(command) => definitions::run(command).await,
         Command::Config(command) => config::run(command),

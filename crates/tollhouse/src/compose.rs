@@ -1,7 +1,6 @@
 //! Putting the server together from its configuration, and taking it apart again.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,9 @@ use arc_swap::ArcSwap;
 use connectors::caller::{Caller, Places};
 use connectors::catalogue::Catalogue;
 use connectors::outbound::{Backoff, EgressPolicy, Outbound, OutboundOptions, Resolution, Route};
+use engine::audit::CheckpointFile;
 use engine::snapshot::SnapshotError;
-use engine::vault::RootKey;
+use engine::vault::RootKeys;
 use engine::{Engine, Parts, RandomIds, Rules, StartError, SystemClock};
 use simulators::Simulators;
 use store::Database;
@@ -37,7 +37,7 @@ pub(crate) mod signals;
 pub(crate) mod storage;
 
 pub(crate) use chores::Reload;
-pub(crate) use definitions::{check, overrides};
+pub(crate) use definitions::{check, load, overrides};
 use descriptors::Connections;
 use signals::{Asked, Signals};
 
@@ -52,8 +52,8 @@ const _: () =
 pub(crate) struct Foundation {
     /// Migrated.
     pub(crate) database: Database,
-    /// The key that wraps all others.
-    pub(crate) root_key: RootKey,
+    /// The keys that wrap all others.
+    pub(crate) root_keys: RootKeys,
     /// When definition files are read again.
     pub(crate) reload: Reload,
 }
@@ -86,7 +86,7 @@ pub(crate) enum Ended {
 
 /// Starts everything. When this returns, requests are being answered.
 pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Result<Running> {
-    let Foundation { database, root_key, reload } = foundation;
+    let Foundation { database, root_keys, reload } = foundation;
     let catalogue = Arc::new(ArcSwap::from_pointee(definitions::load(config)?));
     let overrides = definitions::overrides(config, &catalogue.load())?;
     let outbound = outbound(config)?;
@@ -116,12 +116,12 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
         database,
         catalogue: Arc::clone(&catalogue),
         caller,
-        root_key,
+        root_keys,
         clock: Arc::new(SystemClock),
         ids: Arc::new(RandomIds::new()),
         rules,
     };
-    let engine = Engine::start(parts).await.map_err(|error| named(error, &config.root_key_file))?;
+    let engine = Engine::start(parts).await.map_err(|error| named(error, config))?;
 
     let draining = Draining::default();
     let options = ApiOptions { draining: draining.clone(), trusted_proxies: config.server.trusted_proxies.clone() };
@@ -141,6 +141,9 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let scheme = if tls.is_some() { "https" } else { "http" };
     let base = format!("{scheme}://{}", ports::reachable(address));
     let port = Port { name: "the public listener", listener, connections_max: connections.public, stop: public.clone() };
+    engine.note_server_started(&base, env!("CARGO_PKG_VERSION"));
+    engine.write_audit_events().await;
+    chores::keep_audit(&mut tasks, Arc::clone(&engine), CheckpointFile::at(&config.audit_checkpoint_file), rest.drain.clone());
     serve(&mut tasks, port, api::router(Arc::clone(&engine), options), tls);
     info!(%address, environment = ?config.server.environment, "The server is ready.");
     Ok(Running { base, catalogue, engine, draining, public, rest, tasks, simulators })
@@ -247,6 +250,7 @@ pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
     };
     let options = OutboundOptions {
         egress: EgressPolicy { allow: config.egress.allow.clone(), allow_http: config.egress.allow_http },
+        proxy: config.egress.proxy.clone(),
         extra_roots,
         connect_timeout: config.outbound.connect_timeout,
         call_timeout: config.outbound.timeout,
@@ -257,10 +261,10 @@ pub(crate) fn outbound(config: &Config) -> anyhow::Result<Outbound> {
 }
 
 /// A root key that opens nothing is a matter of its file, which the message should name.
-fn named(error: StartError, root_key_file: &Path) -> anyhow::Error {
+fn named(error: StartError, config: &Config) -> anyhow::Error {
     let is_of_the_key = matches!(&error, StartError::Snapshot(SnapshotError::DataKey(_)));
     let error = anyhow::Error::from(error);
-    if is_of_the_key { error.context(format!("the root key file {}", root_key_file.display())) } else { error }
+    if is_of_the_key { error.context(storage::root_key_files(config)) } else { error }
 }
 
 /// What is looser than it should be in production is said at every start, and so is what no call can get through.

@@ -9,9 +9,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use connectors::credentials::Environment;
+use connectors::outbound::Proxy;
 use domain::Secret;
 use engine::limits::Rates;
 use ipnet::IpNet;
+use store::WeakDurability;
 use url::Url;
 
 pub(crate) mod keys;
@@ -28,6 +30,10 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// The file of the root key.
     pub(crate) root_key_file: PathBuf,
+    /// The files of root keys that only open.
+    pub(crate) retired_root_key_files: Vec<PathBuf>,
+    /// Where checkpoints of the audit log are kept.
+    pub(crate) audit_checkpoint_file: PathBuf,
     pub(crate) simulators: Simulators,
     /// Where health and metrics are answered; `None` for `off`.
     pub(crate) internal: Option<SocketAddr>,
@@ -70,6 +76,8 @@ pub(crate) struct TlsFiles {
 pub(crate) struct Database {
     pub(crate) url: Secret,
     pub(crate) migration: Migration,
+    /// What becomes of one that can lose what it has acknowledged; only the command line accepts it.
+    pub(crate) weak: WeakDurability,
 }
 
 /// Who brings an older database up to date.
@@ -93,6 +101,8 @@ pub(crate) struct Simulators {
 pub(crate) struct Egress {
     pub(crate) allow: Vec<IpNet>,
     pub(crate) allow_http: bool,
+    /// What calls go through; `None` for straight out.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// Limits and trust of calls to payment services.
@@ -192,11 +202,14 @@ impl Config {
         let url = reader.required("database.url", Entry::database_url);
         let migrate = reader.required("database.migrate", Entry::boolean);
         let root_key_file = reader.required("vault.root_key_file", Entry::path);
+        let retired_root_key_files = reader.required("vault.retired_root_key_files", Entry::paths);
+        let audit_checkpoint_file = reader.optional("audit.checkpoint_file", Entry::path);
         let simulators_enabled = reader.required("simulators.enabled", Entry::boolean);
         let simulators_listen = reader.required("simulators.listen", Entry::address);
         let internal = reader.required("internal.listen", Entry::address_or_off);
         let allow = reader.required("egress.allow", Entry::networks);
         let allow_http = reader.required("egress.allow_http", Entry::boolean);
+        let proxy = reader.optional("egress.proxy", Entry::proxy);
         let timeout = reader.required("outbound.timeout_ms", Entry::milliseconds);
         let connect_timeout = reader.required("outbound.connect_timeout_ms", Entry::milliseconds);
         let ca_file = reader.optional("outbound.ca_file", Entry::path);
@@ -210,11 +223,17 @@ impl Config {
         let read = || {
             Some(Self {
                 server: Server { listen: listen?, environment: environment?, tls, trusted_proxies: trusted_proxies? },
-                database: Database { url: url?, migration: if migrate? { Migration::AtStart } else { Migration::ByHand } },
+                database: Database {
+                    url: url?,
+                    migration: if migrate? { Migration::AtStart } else { Migration::ByHand },
+                    weak: WeakDurability::Refused,
+                },
+                audit_checkpoint_file: audit_checkpoint_file.unwrap_or_else(|| beside(root_key_file.as_deref())),
                 root_key_file: root_key_file?,
+                retired_root_key_files: retired_root_key_files?,
                 simulators: Simulators { enabled: simulators_enabled?, listen: simulators_listen? },
                 internal: internal?,
-                egress: Egress { allow: allow?, allow_http: allow_http? },
+                egress: Egress { allow: allow?, allow_http: allow_http?, proxy },
                 outbound: Outbound { timeout: timeout?, connect_timeout: connect_timeout?, ca_file },
                 refuse_card_numbers: refuse_card_numbers?,
                 session_retention_days: session_retention_days?,
@@ -229,6 +248,11 @@ impl Config {
             _ => Err(ConfigError(problems)),
         }
     }
+}
+
+/// Whoever may read the root key may sign checkpoints, and whoever may write the database should not be able to replace them: so they are kept beside the key.
+fn beside(root_key_file: Option<&Path>) -> PathBuf {
+    root_key_file.and_then(Path::parent).unwrap_or(Path::new("")).join("audit-checkpoints")
 }
 
 /// Reads keys and collects what is wrong with them.
@@ -333,6 +357,11 @@ impl Entry {
         } else {
             Err("must begin with sqlite:// or postgres://".to_owned())
         }
+    }
+
+    /// Neither does this text.
+    fn proxy(&self) -> Result<Proxy, String> {
+        Proxy::parse(self.text()?).map_err(|error| error.to_string())
     }
 
     fn boolean(&self) -> Result<bool, String> {

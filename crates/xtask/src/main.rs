@@ -6,8 +6,14 @@ use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use serde_json::Value;
 
+use self::promises::Counts;
+
+mod measurements;
 mod openapi;
 mod payment_services;
+mod promises;
+#[cfg(test)]
+mod supply_chain;
 mod tidy;
 
 /// What `cargo xtask` does.
@@ -26,6 +32,15 @@ enum Task {
         /// Writes nothing; a page that is not what the files make is an error.
         #[arg(long)]
         check: bool,
+    },
+    /// Puts every promise to the test, with full counts, and prints what was kept. Takes hours.
+    Promises {
+        /// Counts as for every change: minutes.
+        #[arg(long)]
+        reduced: bool,
+        /// Runs nothing; a row that no test is named after is an error.
+        #[arg(long, conflicts_with = "reduced")]
+        named: bool,
     },
     /// Prints the median length of the definition files.
     DefinitionLines,
@@ -46,6 +61,13 @@ fn main() -> Result<()> {
             }
         }
         Task::PaymentServicesPage { check } => payment_services::run(root, check)?,
+        Task::Promises { named: true, .. } => {
+            let missing = promises::without_test(root)?;
+            if !missing.is_empty() {
+                bail!("{} promises have no test:\n  {}", missing.len(), missing.join("\n  "));
+            }
+        }
+        Task::Promises { reduced, .. } => promises::run(root, if reduced { Counts::Reduced } else { Counts::Full })?,
         Task::DefinitionLines => println!("{}", tidy::definition_lines_median(root)?),
     }
     Ok(())

@@ -8,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::measurements;
+
 /// Who may import whom. Development dependencies are free.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
@@ -19,6 +21,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tollhouse-client", &[]),
     ("tollhouse", &["api", "connectors", "domain", "engine", "simulators", "store", "tollhouse-client"]),
     ("testkit", &["store"]),
+    ("fuzzing", &["connectors", "domain", "engine"]),
     ("xtask", &["api", "connectors", "domain"]),
 ];
 
@@ -38,7 +41,7 @@ const READS_ENVIRONMENT: &[&str] = &["tollhouse", "xtask", "testkit"];
 const FILE_LINES_MAX: usize = 800;
 
 /// Places where code asks which database it talks to. A new one needs a comment and a higher number here, so that somebody nods.
-const ENGINE_FORKS: usize = 13;
+const ENGINE_FORKS: usize = 17;
 
 /// File names that name nothing.
 const EMPTY_NAMES: &[&str] = &["mod.rs", "utils.rs", "util.rs", "common.rs", "types.rs", "helpers.rs"];
@@ -53,9 +56,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     imports(root, &mut wrong)?;
     let providers = providers(root)?;
     let mut forks = 0;
-    for file in rust_files(&root.join("crates"))? {
-        forks += source(root, &file, &providers, &mut wrong)?;
+    let files = rust_files(&root.join("crates"))?;
+    for file in &files {
+        forks += source(root, file, &providers, &mut wrong)?;
     }
+    measurements::check(root, &files, &mut wrong)?;
     if forks != ENGINE_FORKS {
         wrong.push(format!("crates: {forks} places ask which database it is; ENGINE_FORKS says {ENGINE_FORKS}"));
     }
@@ -141,7 +146,7 @@ fn source(root: &Path, file: &Path, providers: &[String], wrong: &mut Vec<String
 }
 
 /// The part of a file before its module of tests. Other items for tests alone, such as a hook, stand in the midst of the product and are read with it.
-fn before_tests(source: &str) -> &str {
+pub(crate) fn before_tests(source: &str) -> &str {
     source.find("#[cfg(test)]\nmod tests {").and_then(|at| source.get(..at)).unwrap_or(source)
 }
 
@@ -186,7 +191,7 @@ pub(crate) fn definition_lines_median(root: &Path) -> Result<usize> {
     Ok(lengths.get(lengths.len() / 2).copied().unwrap_or_default())
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -14,7 +14,7 @@ use domain::Secret;
 use engine::bootstrap::{FirstKey, Ground, init};
 use engine::limits::Rates;
 use engine::signing::{SigningKey, TokenClaims};
-use engine::vault::RootKey;
+use engine::vault::{RootKey, RootKeys};
 use engine::{Clock as _, Engine, Ids as _, Parts, RandomIds, Rules, SystemClock};
 use http::request::Builder;
 use http::{HeaderMap, Method, Request};
@@ -54,13 +54,14 @@ impl Harness {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(&format!("sqlite://{}", directory.path().join("t.db").display())).await.unwrap();
         database.migrate().await.unwrap();
-        let root_key = RootKey::generate(&directory.path().join("root.key")).unwrap();
-        let ground = Ground { database: &database, root_key: &root_key, clock: &SystemClock, ids: &RandomIds::new(), command: "test" };
+        let root_keys = RootKeys::only(RootKey::generate(&directory.path().join("root.key")).unwrap());
+        let ground = Ground { database: &database, root_keys: &root_keys, clock: &SystemClock, ids: &RandomIds::new(), command: "test" };
         let (_, pem) = init(&ground, FirstKey::Generated, "First").await.unwrap();
         let key = SigningKey::from_pem(pem.as_ref().and_then(Secret::expose_str).unwrap()).unwrap();
         let (catalogue, _) = Catalogue::load(&[], true).unwrap();
         let outbound = Outbound::new(OutboundOptions {
             egress: EgressPolicy { allow: Vec::new(), allow_http: false },
+            proxy: None,
             extra_roots: None,
             connect_timeout: Duration::from_secs(1),
             call_timeout: Duration::from_secs(2),
@@ -71,7 +72,7 @@ impl Harness {
             database,
             catalogue: Arc::new(ArcSwap::from_pointee(catalogue)),
             caller: Caller::new(outbound.unwrap(), Places::default()),
-            root_key,
+            root_keys,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds::new()),
             rules: Rules {

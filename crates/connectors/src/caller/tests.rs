@@ -8,18 +8,21 @@ use url::Url;
 
 use super::token_call::read;
 use super::*;
-use crate::fixtures::{call, connector, credentials, in_answer, in_request, literal, named, object, pointer, provider};
+use crate::fixtures::measured::Measured;
+use crate::fixtures::{call, connector, credentials, filled, in_answer, in_request, literal, named, object, pointer, provider};
 use crate::model::{
     Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector, Sign,
     SignFunction, SignLine, SignPart, SignValue, Template,
 };
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
+mod guarded;
 mod identity;
 mod second;
 mod signed;
 
 const ATTEMPT: Attempt = Attempt { id: SessionRecordId(Uuid::from_u128(7)), now: Timestamp::from_micros(1_700_000_000_000_000) };
+const SERVICE: Uuid = Uuid::from_u128(1);
 const STORED: &[(&str, &str)] = &[("id", "client"), ("secret", "a-stored-secret"), ("account", "ShopECOM")];
 
 /// A provider like most: JSON, one header, one injection, an idempotency key.
@@ -56,12 +59,13 @@ fn with_token() -> Provider {
 fn access(provider: Provider, values: &[(&str, &str)]) -> Access {
     let credentials = credentials(&provider, values);
     let account = MerchantAccountId::default_account();
-    Access { connector: connector(provider), credentials, service: Uuid::from_u128(1), account }
+    Access { connector: connector(provider), credentials, service: Some(SERVICE), account }
 }
 
 fn options(allow: &[&str]) -> OutboundOptions {
     OutboundOptions {
         egress: EgressPolicy { allow: allow.iter().map(|net| net.parse().unwrap()).collect(), allow_http: true },
+        proxy: None,
         extra_roots: None,
         connect_timeout: Duration::from_secs(5),
         call_timeout: Duration::from_secs(20),
@@ -302,8 +306,7 @@ async fn a_signed_session_fetches_the_token_that_its_lines_name_and_is_sent_once
     let request = |provider: &Provider| {
         let token = Secret::from("t");
         let credentials = credentials(provider, STORED);
-        let filled =
-            Filled { credentials: &credentials, token: Some(&token), first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+        let filled = Filled { token: Some(&token), ..filled(&ATTEMPT, &credentials) };
         let base = Base { url: "https://service.test".into(), route: Route::Guarded };
         resend(provider, verify, &render(&connector(provider.clone()), verify, &filled, &base).unwrap(), false)
     };
@@ -459,9 +462,9 @@ async fn credentials_are_proved_by_a_token_call_of_their_own() {
 
 #[test]
 fn every_call_is_counted_with_its_provider_and_result() {
-    let counted = Counted::default();
+    let measured = Measured::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    metrics::with_local_recorder(&counted, || {
+    metrics::with_local_recorder(&measured, || {
         runtime.block_on(async {
             let (stand, caller) = stand().await;
             with_tokens(&stand, "Bearer t1");
@@ -471,44 +474,8 @@ fn every_call_is_counted_with_its_provider_and_result() {
             assert!(session(&caller, &access(plain(), &slow)).await.session.code.is_some());
         });
     });
-    let calls = counted.0.lock().unwrap().clone();
-    assert_eq!(calls, BTreeMap::from([("service 2xx".to_owned(), 2), ("service timeout".to_owned(), 1)]));
-}
-
-/// Counts calls by the values of their labels.
-#[derive(Clone, Default)]
-struct Counted(std::sync::Arc<std::sync::Mutex<BTreeMap<String, u64>>>);
-
-struct Count(Counted, String);
-
-impl metrics::CounterFn for Count {
-    fn increment(&self, value: u64) {
-        *self.0.0.lock().unwrap().entry(self.1.clone()).or_default() += value;
-    }
-
-    fn absolute(&self, _value: u64) {}
-}
-
-impl metrics::Recorder for Counted {
-    fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-    fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-    fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
-
-    fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
-        if key.name() != "tollhouse_outbound_calls_total" {
-            return metrics::Counter::noop();
-        }
-        let labels: Vec<&str> = key.labels().map(metrics::Label::value).collect();
-        metrics::Counter::from_arc(std::sync::Arc::new(Count(self.clone(), labels.join(" "))))
-    }
-
-    fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
-        metrics::Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
-        metrics::Histogram::noop()
-    }
+    let calls = measured.of("tollhouse_outbound_calls_total");
+    assert_eq!(calls, BTreeMap::from([(format!("service {SERVICE} 2xx"), 2.0), (format!("service {SERVICE} timeout"), 1.0)]));
 }
 
 #[tokio::test]
@@ -525,8 +492,9 @@ async fn a_session_without_an_idempotency_key_is_never_sent_twice() {
 #[tokio::test]
 async fn past_the_most_calls_in_flight_nothing_is_sent() {
     let (stand, caller) = stand().await;
-    caller.outbound.crowd(&Url::parse(&stand.url("/")).unwrap(), Route::Override);
-    let outcome = caller.session(&access(plain(), STORED), &ATTEMPT, &object("{}")).await;
+    let access = access(plain(), STORED);
+    caller.guard(&access).crowd();
+    let outcome = caller.session(&access, &ATTEMPT, &object("{}")).await;
     assert_eq!((outcome.session.status, outcome.session.code), (SessionStatus::Failed, Some(SessionCode::ServiceUnavailable)));
     assert_eq!((outcome.session.status_code, outcome.delivered), (None, Delivered::No));
     assert!(outcome.session.response_body.is_none() && outcome.service_duration_ms.is_none());

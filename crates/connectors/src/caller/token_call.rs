@@ -6,12 +6,13 @@ use domain::session::{SessionCode, SessionStatus};
 use domain::{JsonText, Secret, Timestamp};
 use tokio::time::Instant;
 
-use super::{Access, code_of, counted, log_failure, resend};
+use super::{Access, code_of, log_failure, resend, watched};
 use crate::classify;
 use crate::facts::Sources;
+use crate::guard::Teller;
 use crate::mask::Mask;
 use crate::model::{Call, Name, Place, TokenCall};
-use crate::outbound::{Answer, Exchange, Outbound, OutgoingRequest, Route};
+use crate::outbound::{Answer, Exchange, Outbound, OutgoingRequest, Route, Terms};
 use crate::sign::Signed;
 use crate::tokens::{Fetched, TokenFailure};
 
@@ -21,15 +22,19 @@ const TOKEN_BYTES_MAX: usize = 16 * 1024;
 /// A number above this is a moment in Unix time, not a lifetime: the number of seconds in thirty years.
 const LIFETIME_SECONDS_MAX: u64 = 1_000_000_000;
 
-/// Fetches a token. Owns what it needs, since it may outlive the session that began it.
-pub(super) async fn fetch(
-    outbound: Outbound,
-    access: Access,
-    request: OutgoingRequest,
-    route: Route,
-    deadline: Instant,
-    now: Timestamp,
-) -> Result<Fetched, TokenFailure> {
+/// What a token call needs beside its request. All of it is its own, since it may outlive the session that began it.
+pub(super) struct Order {
+    pub(super) outbound: Outbound,
+    pub(super) access: Access,
+    pub(super) teller: Teller,
+    pub(super) route: Route,
+    pub(super) deadline: Instant,
+    pub(super) now: Timestamp,
+}
+
+/// Fetches a token.
+pub(super) async fn fetch(order: Order, request: OutgoingRequest) -> Result<Fetched, TokenFailure> {
+    let Order { outbound, access, teller, route, deadline, now } = order;
     let Some(token_call) = &access.connector.provider.token else {
         return Err(TokenFailure {
             code: SessionCode::InvalidServiceConfiguration,
@@ -38,7 +43,8 @@ pub(super) async fn fetch(
         });
     };
     let resend = resend(&access.connector.provider, &token_call.call, &request, false);
-    let Exchange { delivered, result, .. } = counted(&outbound, &access, &request, route, deadline, resend).await;
+    let terms = Terms { route, deadline, resend, budget: teller.budget() };
+    let Exchange { delivered, result, .. } = watched(&outbound, &access, &teller, &request, &terms).await;
     match result {
         Err(failure) => {
             log_failure(&access, &failure);

@@ -61,8 +61,17 @@ fn said(text: &str) -> Vec<String> {
 /// Replaces one part of the good file and compares everything that is said.
 #[track_caller]
 fn check(from: &str, to: &str, expected: &[&str]) {
-    assert!(GOOD.contains(from), "{from}");
-    assert_eq!(said(&GOOD.replacen(from, to, 1)), expected, "{from} -> {to}");
+    check_changed(GOOD, &[(from, to)], expected);
+}
+
+/// Replaces parts of any file, each once, and compares everything that is said.
+#[track_caller]
+pub(super) fn check_changed(good: &str, changes: &[(&str, &str)], expected: &[&str]) {
+    let text = changes.iter().fold(good.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    assert_eq!(said(&text), expected, "{changes:?}");
 }
 
 #[test]

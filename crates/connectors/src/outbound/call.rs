@@ -10,13 +10,12 @@ use super::connect::Unconnected;
 use super::exchange::{Prepared, Try, exchange};
 use super::pool::{Lease, Origin};
 use super::retry::{ATTEMPTS_MAX, retry_after};
-use super::{Answer, CallFailure, Inner, OutgoingRequest, Resend, Route};
+use super::{Answer, CallFailure, Inner, OutgoingRequest, Resend, Terms};
 
 /// The state of one call over its attempts.
 pub(super) struct Call<'a> {
     pub(super) inner: &'a Inner,
-    pub(super) deadline: Instant,
-    pub(super) resend: Resend,
+    pub(super) terms: &'a Terms<'a>,
     /// New connections asked for.
     pub(super) attempts: u32,
     /// Whether the service may have seen an earlier attempt. What comes later can not make that undone.
@@ -39,9 +38,9 @@ enum Next {
 // === impl Call ===
 
 impl Call<'_> {
-    pub(super) async fn run(&mut self, request: &OutgoingRequest, route: &Route) -> (Delivered, Result<Answer, CallFailure>) {
+    pub(super) async fn run(&mut self, request: &OutgoingRequest) -> (Delivered, Result<Answer, CallFailure>) {
         let refused = |refusal| (Delivered::No, Err(CallFailure::Refused(refusal)));
-        let mut target = match self.inner.connect.policy.target(&request.url, route) {
+        let mut target = match self.inner.connect.policy.target(&request.url, &self.terms.route) {
             Ok(target) => target,
             Err(refusal) => return refused(refusal),
         };
@@ -52,14 +51,14 @@ impl Call<'_> {
             Err(refusal) => return refused(refusal),
         };
         let origin = self.inner.pool.origin(&target);
-        let Some(_place) = origin.enter() else { return (Delivered::No, Err(CallFailure::TooManyInFlight)) };
+        self.terms.budget.pay_in();
         let mut kept = origin.take();
         loop {
             let next = match kept.take() {
                 Some(lease) => self.attempt(&origin, lease, true, &prepared).await,
                 None => {
                     self.attempts += 1;
-                    let connected = self.inner.connect.connect(&target, identity, self.deadline).await;
+                    let connected = self.inner.connect.connect(&target, identity, self.terms.deadline).await;
                     count_connection(connected.as_ref().err());
                     match connected {
                         Ok(connected) => self.attempt(&origin, origin.adopt(connected), false, &prepared).await,
@@ -76,7 +75,7 @@ impl Call<'_> {
     }
 
     async fn attempt(&mut self, origin: &Origin, mut lease: Lease, reused: bool, prepared: &Prepared) -> Next {
-        match exchange(&mut lease, prepared, self.deadline).await {
+        match exchange(&mut lease, prepared, self.terms.deadline).await {
             Try::Answered { answer, complete } => {
                 if complete {
                     origin.give_back(lease).await;
@@ -101,13 +100,14 @@ impl Call<'_> {
     }
 
     fn after_answer(&mut self, answer: Answer, complete: bool) -> Next {
-        if self.resend == Resend::Declared
+        if self.terms.resend == Resend::Declared
             && !self.resent
             && complete
             && self.attempts < ATTEMPTS_MAX
             && answer.status == StatusCode::SERVICE_UNAVAILABLE.as_u16()
             && let Some(wait) = retry_after(&answer.headers)
             && self.is_time_for(wait)
+            && self.terms.budget.pay_out()
         {
             self.resent = true;
             self.busy = Some(answer);
@@ -128,7 +128,7 @@ impl Call<'_> {
                 return Next::Later(wait);
             }
         }
-        if sent && !out_of_time && !judged && self.resend == Resend::Declared && !self.resent {
+        if sent && !out_of_time && !judged && self.terms.resend == Resend::Declared && !self.resent {
             self.resent = true;
             self.maybe_sent = true;
             if let Some(wait) = self.wait() {
@@ -146,14 +146,14 @@ impl Call<'_> {
         }
     }
 
-    /// `None` when the attempts are used up, or the time is.
+    /// `None` when the attempts are used up, or the time is, or what the service may be sent again.
     fn wait(&self) -> Option<Duration> {
         let wait = self.inner.backoff.wait();
-        (self.attempts < ATTEMPTS_MAX && self.is_time_for(wait)).then_some(wait)
+        (self.attempts < ATTEMPTS_MAX && self.is_time_for(wait) && self.terms.budget.pay_out()).then_some(wait)
     }
 
     fn is_time_for(&self, wait: Duration) -> bool {
-        Instant::now().checked_add(wait).is_some_and(|then| then < self.deadline)
+        Instant::now().checked_add(wait).is_some_and(|then| then < self.terms.deadline)
     }
 }
 

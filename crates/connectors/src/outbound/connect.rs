@@ -1,7 +1,7 @@
 //! From a vetted target to an HTTP connection.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,8 +16,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::CallFailure;
-use super::egress::{EgressPolicy, Target, TargetHost, is_localhost};
+use super::egress::{EgressPolicy, EgressRefusal, Target, TargetHost, is_localhost};
 use super::identity::Identity;
+use super::proxy::{NoTunnel, Proxy};
 use super::resolve::{Resolver, Unresolved};
 use super::tls::{ALPN_HTTP2, Tls};
 use super::wire::{Ledger, Watched, Wire};
@@ -59,6 +60,7 @@ pub(super) struct Unconnected {
 
 pub(super) struct Connect {
     pub(super) policy: EgressPolicy,
+    pub(super) proxy: Option<Proxy>,
     pub(super) resolver: Resolver,
     pub(super) tls: Tls,
     pub(super) timeout: Duration,
@@ -82,17 +84,42 @@ impl Connect {
                 Unconnected { failure, again: true }
             }
         };
-        let addresses = timeout_at(limit, self.addresses(target)).await.map_err(|_| late(CallFailure::Dns))??;
-        let stream = timeout_at(limit, dial(addresses, target.port)).await.map_err(|_| late(CallFailure::Connect))?.map_err(|error| {
-            tracing::debug!(%error, "No connection.");
-            Unconnected { failure: CallFailure::Connect, again: true }
-        })?;
+        let stream = match self.proxy.as_ref().filter(|_| !self.policy.is_direct(target)) {
+            Some(proxy) => {
+                self.policy.admit_unresolved(target).map_err(refused)?;
+                // Whoever was slow, the payment service has not heard of the call.
+                let slow = |_| Unconnected { failure: CallFailure::Proxy, again: limit != deadline };
+                timeout_at(limit, self.tunnel(proxy, target)).await.map_err(slow)??
+            }
+            None => {
+                let addresses = timeout_at(limit, self.addresses(target)).await.map_err(|_| late(CallFailure::Dns))??;
+                let dialled = timeout_at(limit, dial(addresses, target.port)).await.map_err(|_| late(CallFailure::Connect))?;
+                dialled.map_err(|error| no_connection(&error, CallFailure::Connect))?
+            }
+        };
         let wire = Wire::new(stream);
         timeout_at(limit, self.handshake(target, identity, wire)).await.map_err(|_| late(CallFailure::Tls))?
     }
 
+    /// A connection to the proxy, and a tunnel through it. The proxy's address is the operator's word and vetted by nobody.
+    async fn tunnel(&self, proxy: &Proxy, target: &Target) -> Result<TcpStream, Unconnected> {
+        let addresses = match &proxy.host {
+            TargetHost::Address(address) => vec![*address],
+            TargetHost::Name(name) if is_localhost(name) => vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+            TargetHost::Name(name) => {
+                self.resolver.lookup(name).await.map_err(|_| Unconnected { failure: CallFailure::Proxy, again: true })?
+            }
+        };
+        let mut stream = dial(addresses, proxy.port).await.map_err(|error| no_connection(&error, CallFailure::Proxy))?;
+        proxy.open(&mut stream, &target.host, target.port).await.map_err(|no_tunnel| match no_tunnel {
+            NoTunnel::Refused => Unconnected { failure: CallFailure::Proxy, again: false },
+            NoTunnel::Unreachable => Unconnected { failure: CallFailure::Connect, again: true },
+            NoTunnel::Broken => Unconnected { failure: CallFailure::Proxy, again: true },
+        })?;
+        Ok(stream)
+    }
+
     async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, Unconnected> {
-        let refused = |refusal| Unconnected { failure: CallFailure::Refused(refusal), again: false };
         let addresses = match &target.host {
             TargetHost::Address(address) => vec![*address],
             TargetHost::Name(name) if is_localhost(name) => self.policy.loopback(target).map_err(refused)?,
@@ -186,6 +213,15 @@ where
     fn execute(&self, future: F) {
         self.0.spawn(future);
     }
+}
+
+fn refused(refusal: EgressRefusal) -> Unconnected {
+    Unconnected { failure: CallFailure::Refused(refusal), again: false }
+}
+
+fn no_connection(error: &io::Error, failure: CallFailure) -> Unconnected {
+    tracing::debug!(%error, "No connection.");
+    Unconnected { failure, again: true }
 }
 
 fn unconnected(error: &hyper::Error) -> Unconnected {

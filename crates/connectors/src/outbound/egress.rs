@@ -115,6 +115,24 @@ impl EgressPolicy {
         addresses.iter().try_for_each(|address| self.admit(target, *address))
     }
 
+    /// Vets what will be resolved by a proxy: of a name without addresses only an override may say the port.
+    pub(super) fn admit_unresolved(&self, target: &Target) -> Result<(), EgressRefusal> {
+        match &target.host {
+            TargetHost::Address(address) => self.admit(target, *address),
+            TargetHost::Name(_) if target.any_port() || target.usual_port() => Ok(()),
+            TargetHost::Name(_) => Err(EgressRefusal::Port),
+        }
+    }
+
+    /// Whether a call goes past a proxy: to what is on this machine, or on a network that the operator has opened by its addresses. A proxy is the way to everything else.
+    pub(super) fn is_direct(&self, target: &Target) -> bool {
+        match &target.host {
+            _ if target.route == Route::Simulator => true,
+            TargetHost::Address(address) => self.allow.iter().any(|net| net.contains(address)),
+            TargetHost::Name(name) => is_localhost(name),
+        }
+    }
+
     /// The addresses of `localhost`: no name server is asked, and of the two only those that are admitted are called.
     pub(super) fn loopback(&self, target: &Target) -> Result<Vec<IpAddr>, EgressRefusal> {
         let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];

@@ -6,21 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::connect::{Body, Connected};
 use super::egress::Target;
 use super::wire::Ledger;
 
-/// Calls to one origin that wait at a time. Each may hold a socket and an answer of 1 MiB; a service that has this many open is not going to answer the next one either.
-const IN_FLIGHT_MAX: usize = 1_024;
-
 /// HTTP/1.1 connections kept per origin. More are opened when needed and closed after use.
 const IDLE_HTTP1_MAX: usize = 256;
 
-/// HTTP/2 connections kept per origin, and the calls on one before another is opened; 100 is the number of streams that servers are asked to allow at least.
-const HTTP2_MAX: usize = 8;
+/// HTTP/2 connections kept per origin, and the calls on one before another is opened; 100 is the number of streams that servers are asked to allow at least. Together they carry more than all calls that one payment service may have in flight.
+const HTTP2_MAX: usize = 16;
 const HTTP2_STREAMS_MAX: usize = 100;
 
 /// Load balancers commonly drop what was idle for longer.
@@ -40,8 +36,9 @@ pub(super) struct Pool {
     origins: Mutex<HashMap<Target, Arc<Origin>>>,
 }
 
+/// One place that is called. How many calls it may have in flight is the business of each payment service, not of the host: two that share one must not starve each other.
+#[derive(Default)]
 pub(super) struct Origin {
-    in_flight: Semaphore,
     kept: Mutex<Kept>,
 }
 
@@ -89,7 +86,7 @@ impl Pool {
         if let Some(origin) = origins.get(target) {
             return Arc::clone(origin);
         }
-        let origin = Arc::new(Origin { in_flight: Semaphore::new(IN_FLIGHT_MAX), kept: Mutex::default() });
+        let origin = Arc::new(Origin::default());
         origins.insert(target.clone(), Arc::clone(&origin));
         origin
     }
@@ -114,26 +111,14 @@ impl Pool {
 // === impl Origin ===
 
 impl Origin {
-    /// Takes every place, as calls that hang would; real ones would need two descriptors each.
-    #[cfg(test)]
-    pub(super) fn crowd(&self) {
-        self.in_flight.forget_permits(IN_FLIGHT_MAX);
-    }
-
-    /// `None` when too many calls are waiting already.
-    pub(super) fn enter(&self) -> Option<SemaphorePermit<'_>> {
-        self.in_flight.try_acquire().ok()
-    }
-
     /// A kept connection, the one used last: the others may then grow old together.
     pub(super) fn take(&self) -> Option<Lease> {
         let now = Instant::now();
         let mut kept = lock(&self.kept);
         kept.http2.retain(|http2| !http2.is_over(now));
-        let full = kept.http2.len() >= HTTP2_MAX;
-        // Past all limits a call waits on the least busy connection for a stream to end.
+        // Past all limits a call gets a connection of its own: it must not wait for a stream behind the calls of another service that hang.
         if let Some(http2) = kept.http2.iter_mut().min_by_key(|http2| http2.streams.load(Ordering::Relaxed))
-            && (full || http2.streams.load(Ordering::Relaxed) < HTTP2_STREAMS_MAX)
+            && http2.streams.load(Ordering::Relaxed) < HTTP2_STREAMS_MAX
         {
             return Some(Lease::Http2(http2.stream(now)));
         }
@@ -238,19 +223,6 @@ mod tests {
 
     use super::super::{EgressPolicy, Route};
     use super::*;
-
-    #[test]
-    fn an_origin_takes_so_many_calls_and_no_more() {
-        let policy = EgressPolicy { allow: Vec::new(), allow_http: false };
-        let target = |url: &str| policy.target(&Url::parse(url).unwrap(), &Route::Guarded).unwrap();
-        let pool = Pool::default();
-        let busy = pool.origin(&target("https://a.example/x"));
-        let calls: Vec<_> = (0..IN_FLIGHT_MAX).map(|_| busy.enter().unwrap()).collect();
-        assert!(pool.origin(&target("https://a.example/y")).enter().is_none());
-        assert!(pool.origin(&target("https://b.example/x")).enter().is_some());
-        drop(calls);
-        assert!(busy.enter().is_some());
-    }
 
     #[test]
     fn an_origin_without_connections_is_forgotten() {

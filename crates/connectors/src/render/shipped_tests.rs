@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::catalogue::Catalogue;
-use crate::fixtures::{credentials, object};
+use crate::fixtures::{credentials, filled, object};
 use crate::model::TextForm;
 use crate::outbound::Route;
 
@@ -36,14 +36,7 @@ fn sent(id: &str, values: &[(&str, &str)], body: &str) -> String {
     let base = Places::default().base(&connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
     assert_eq!(base.route, Route::Guarded);
     let token = Secret::from("t0ken");
-    let filled = Filled {
-        credentials: &credentials,
-        token: Some(&token),
-        first: First::Never,
-        attempt: &ATTEMPT,
-        now: ATTEMPT.now,
-        body: Some(&object(body)),
-    };
+    let filled = Filled { token: Some(&token), body: Some(&object(body)), ..filled(&ATTEMPT, &credentials) };
     printed(&render(&connector, connector.provider.session.as_ref().unwrap(), &filled, &base).unwrap())
 }
 
@@ -103,7 +96,7 @@ fn a_token_and_an_optional_header() {
     let connector = find("paypal-paypal");
     let credentials = credentials(&connector.provider, &values);
     let base = Places::default().base(&connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+    let filled = filled(&ATTEMPT, &credentials);
     let request = render(&connector, &connector.provider.token.as_ref().unwrap().call, &filled, &base).unwrap();
     insta::assert_snapshot!(printed(&request), @"
     POST https://api-m.sandbox.paypal.com/v1/oauth2/token
@@ -157,14 +150,7 @@ fn every_example_can_be_sent_everywhere() {
             let base = Places::default().base(connector, connector.provider.session.as_ref().unwrap(), &credentials).unwrap();
             let example = connector.provider.simulator.as_ref().unwrap().example_of(&connector.method().key).unwrap();
             let token = Secret::from("t0ken");
-            let filled = Filled {
-                credentials: &credentials,
-                token: Some(&token),
-                first: First::Never,
-                attempt: &ATTEMPT,
-                now: ATTEMPT.now,
-                body: Some(&object(example)),
-            };
+            let filled = Filled { token: Some(&token), body: Some(&object(example)), ..filled(&ATTEMPT, &credentials) };
             let request = render(connector, connector.provider.session.as_ref().unwrap(), &filled, &base).unwrap();
             assert!(request.url.scheme() == "https" && !request.body.is_empty());
             rendered += 1;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::fixtures::{call, connector, credentials, literal, named, object, pointer, provider};
+use crate::fixtures::{call, connector, credentials, filled, literal, named, object, pointer, provider};
 use crate::model::{AttemptForm, Body, Choice, Encoding, Hosts, Idempotency, JsonTemplate, Name, Part, Provider, RequestLine, Selector};
 
 const ATTEMPT: Attempt =
@@ -20,14 +20,7 @@ fn base() -> Base {
 fn rendered(provider: Provider, call: &Call, values: &[(&str, &str)], body: &str) -> Result<OutgoingRequest, RenderError> {
     let credentials = credentials(&provider, values);
     let token = Secret::from("t0ken");
-    let filled = Filled {
-        credentials: &credentials,
-        token: Some(&token),
-        first: First::Never,
-        attempt: &ATTEMPT,
-        now: ATTEMPT.now,
-        body: Some(&object(body)),
-    };
+    let filled = Filled { token: Some(&token), body: Some(&object(body)), ..filled(&ATTEMPT, &credentials) };
     render(&connector(provider), call, &filled, &base())
 }
 
@@ -132,14 +125,7 @@ fn the_attempt_is_written_in_three_forms() {
     let attempt = Attempt { id, now: Timestamp::from_micros(0) };
     let provider = provider(&[]);
     let credentials = credentials(&provider, &[]);
-    let filled = Filled {
-        credentials: &credentials,
-        token: None,
-        first: First::Never,
-        attempt: &attempt,
-        now: attempt.now,
-        body: Some(&object("{}")),
-    };
+    let filled = Filled { body: Some(&object("{}")), ..filled(&attempt, &credentials) };
     let request = render(&connector(provider), &call, &filled, &base()).unwrap();
     assert_eq!(request.url.path(), "/v1/sessions/0192ABCD0000700080000000000000EF");
     assert_eq!(header(&request, "x-id"), Some("0192abcd-0000-7000-8000-0000000000ef"));
@@ -215,7 +201,7 @@ fn a_call_without_a_body_says_nothing_about_one() {
     get.request = Choice::One(RequestLine { method: http::Method::GET, path: literal("/balance") });
     let provider = provider(&[]);
     let credentials = credentials(&provider, &[]);
-    let filled = Filled { credentials: &credentials, token: None, first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+    let filled = filled(&ATTEMPT, &credentials);
     let request = render(&connector(provider), &get, &filled, &base()).unwrap();
     assert!(request.body.is_empty() && !request.headers.contains_key("content-type"));
 }
@@ -350,6 +336,6 @@ fn an_override_with_a_query_is_no_base() {
     let credentials = credentials(&provider(&[]), &[]);
     let connector = connector(provider(&[]));
     let base = places.base(&connector, &call(), &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, first: First::Never, attempt: &ATTEMPT, now: ATTEMPT.now, body: None };
+    let filled = filled(&ATTEMPT, &credentials);
     assert_eq!(render(&connector, &call(), &filled, &base).unwrap_err(), RenderError::Definition("its address leaves the base"));
 }

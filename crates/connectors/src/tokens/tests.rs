@@ -169,14 +169,15 @@ fn whatever_a_token_call_depends_on_is_in_its_key() {
     let provider = provider(&["id", "secret"]);
     let connector = connector(provider.clone());
     let base = Base { url: "https://a.test".into(), route: Route::Guarded };
-    let key =
-        |service: u128, values: &[(&str, &str)]| TokenKey::of(Uuid::from_u128(service), &connector, &credentials(&provider, values), &base);
+    let key = |service: u128, values: &[(&str, &str)]| {
+        TokenKey::of(Some(Uuid::from_u128(service)), &connector, &credentials(&provider, values), &base)
+    };
     let first = key(1, &[("id", "a"), ("secret", "b")]);
     assert_eq!(first, key(1, &[("secret", "b"), ("id", "a")]));
     assert_ne!(first, key(2, &[("id", "a"), ("secret", "b")]));
     assert_ne!(first, key(1, &[("id", "ab")]));
     assert_ne!(first, key(1, &[("id", "b"), ("secret", "a")]));
     let elsewhere = Base { url: "https://b.test".into(), route: Route::Guarded };
-    let moved = TokenKey::of(Uuid::from_u128(1), &connector, &credentials(&provider, &[("id", "a"), ("secret", "b")]), &elsewhere);
+    let moved = TokenKey::of(Some(Uuid::from_u128(1)), &connector, &credentials(&provider, &[("id", "a"), ("secret", "b")]), &elsewhere);
     assert_ne!(first, moved);
 }

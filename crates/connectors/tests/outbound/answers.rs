@@ -59,7 +59,7 @@ async fn headers_of_the_connection_are_ours() {
         request.headers.insert(name, HeaderValue::from_static(value));
     }
     request.headers.insert("user-agent", HeaderValue::from_static("mine/1"));
-    answered(outbound().send(&request, &Route::Guarded, Instant::now() + AMPLE, Resend::Never).await);
+    answered(outbound().send(&request, &terms(Route::Guarded, AMPLE, Resend::Never)).await);
     let received = provider.wait_for_requests(1).await.remove(0);
     assert_eq!(received.header("host"), Some(provider.address().to_string().as_str()));
     assert_eq!(received.header("content-length"), Some("18"));
@@ -73,7 +73,7 @@ async fn headers_of_the_connection_are_ours() {
 async fn a_get_has_no_body_and_no_length() {
     let provider = Provider::start(Options::plain()).await;
     let request = OutgoingRequest { method: Method::GET, body: Bytes::new(), ..post(&provider.url("/")) };
-    answered(outbound().send(&request, &Route::Guarded, Instant::now() + AMPLE, Resend::Never).await);
+    answered(outbound().send(&request, &terms(Route::Guarded, AMPLE, Resend::Never)).await);
     let received = provider.wait_for_requests(1).await.remove(0);
     assert_eq!((received.method.as_str(), received.header("content-length"), received.body.len()), ("GET", None, 0));
 }
@@ -182,7 +182,7 @@ async fn a_simulator_is_reached_although_nothing_is_allowed() {
     let strict = OutboundOptions { egress: EgressPolicy { allow: Vec::new(), allow_http: false }, ..options() };
     let outbound = Outbound::new(strict).unwrap();
     let request = post(&provider.url("/sim/x"));
-    answered(outbound.send(&request, &Route::Simulator, Instant::now() + AMPLE, Resend::Never).await);
+    answered(outbound.send(&request, &terms(Route::Simulator, AMPLE, Resend::Never)).await);
     assert_eq!(provider.requests().len(), 1);
 }
 

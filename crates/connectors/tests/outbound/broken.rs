@@ -76,6 +76,8 @@ async fn r13_silence_ends_at_the_limit() {
         // The connection is closed, not kept.
         provider.wait_for_open(0).await;
         assert_eq!(provider.requests().len(), 1, "{what}");
+        answered(send(&outbound, &provider.url("/")).await);
+        assert_eq!(provider.connections(), 2, "the next call has a connection of its own: {what}");
     }
 }
 
@@ -129,6 +131,25 @@ async fn r10_a_broken_tls_handshake_is_tried_three_times() {
 #[tokio::test]
 async fn r10_a_name_that_does_not_exist_delivers_nothing() {
     failed(&send(&outbound(), "https://nowhere.example.test/").await, Delivered::No, CallFailure::Dns);
+}
+
+/// Row R10: the waits between attempts, as the service saw them.
+#[tokio::test]
+async fn r10_attempts_are_apart_by_full_jitter() {
+    let authority = Authority::new();
+    let provider = Provider::start(Options::tls(authority.issue(&["127.0.0.1"], Validity::Current))).await;
+    provider.greet(Greeting::Close);
+    let extra_roots = Some(authority.pem().into_bytes());
+    let outbound = Outbound::new(OutboundOptions { extra_roots, backoff: Backoff::Jitter, ..options() }).unwrap();
+    let mut gaps = Vec::new();
+    for calls in 1..=4 {
+        failed(&send(&outbound, &provider.url("/")).await, Delivered::No, CallFailure::Tls);
+        let moments = provider.connected_at();
+        assert_eq!(moments.len(), 3 * calls);
+        gaps.extend(moments.rchunks(3).next().unwrap().windows(2).map(|pair| pair[1] - pair[0]));
+    }
+    assert!(gaps.iter().all(|gap| *gap >= Duration::from_millis(50) && *gap < Duration::from_millis(5_000)), "{gaps:?}");
+    assert!(gaps.iter().any(|gap| gap.as_millis() != gaps[0].as_millis()), "{gaps:?}");
 }
 
 #[tokio::test]

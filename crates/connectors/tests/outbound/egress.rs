@@ -27,7 +27,7 @@ async fn r30_a_refused_address_is_not_connected_to() {
         (format!("https://pay.example.test:{port}/"), EgressRefusal::Port),
     ] {
         for route in [Route::Guarded, Route::Override] {
-            let exchange = outbound.send(&post(&url), &route, Instant::now() + AMPLE, Resend::Declared).await;
+            let exchange = outbound.send(&post(&url), &terms(route, AMPLE, Resend::Declared)).await;
             if route == Route::Override && refusal == EgressRefusal::Port {
                 failed(&exchange, Delivered::No, CallFailure::Dns);
             } else {
@@ -52,7 +52,7 @@ async fn r31_a_name_with_a_private_address_is_refused() {
     ]));
     for name in ["private.test", "loopback.test", "mixed.test", "mixed-six.test", "mapped.test", "metadata.test", "MIXED.test."] {
         for url in [format!("https://{name}/"), format!("https://{name}:{}/", provider.address().port())] {
-            let exchange = outbound.send(&post(&url), &Route::Override, Instant::now() + AMPLE, Resend::Never).await;
+            let exchange = outbound.send(&post(&url), &terms(Route::Override, AMPLE, Resend::Never)).await;
             failed(&exchange, Delivered::No, CallFailure::Refused(EgressRefusal::Address));
         }
     }

@@ -42,7 +42,7 @@ fn shown(outbound: &Outbound, identity: &Identity, roots: Option<&str>) -> Arc<S
 
 async fn send_as(outbound: &Outbound, url: &str, identity: Option<&Arc<Shown>>, resend: Resend) -> Exchange {
     let request = OutgoingRequest { identity: identity.cloned(), ..post(url) };
-    outbound.send(&request, &Route::Guarded, Instant::now() + AMPLE, resend).await
+    outbound.send(&request, &terms(Route::Guarded, AMPLE, resend)).await
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use connectors::outbound::{
     Answer, Backoff, CallFailure, Delivered, EgressPolicy, Exchange, Outbound, OutboundOptions, OutgoingRequest, Resend, Resolution, Route,
+    Terms,
 };
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ mod answers;
 mod broken;
 mod egress;
 mod identity;
+mod proxy;
 mod resend;
 mod reuse;
 mod tls;
@@ -35,6 +37,7 @@ const NAME: &str = "pay.example.test";
 fn options() -> OutboundOptions {
     OutboundOptions {
         egress: EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true },
+        proxy: None,
         extra_roots: None,
         connect_timeout: Duration::from_secs(5),
         call_timeout: AMPLE,
@@ -64,16 +67,21 @@ fn post(url: &str) -> OutgoingRequest {
     OutgoingRequest { method: Method::POST, url: Url::parse(url).unwrap(), headers, body, identity: None }
 }
 
+/// With a budget that no other call has touched.
+fn terms(route: Route, limit: Duration, resend: Resend) -> Terms<'static> {
+    Terms { route, deadline: Instant::now() + limit, resend, budget: Box::leak(Box::default()) }
+}
+
 async fn send(outbound: &Outbound, url: &str) -> Exchange {
     send_within(outbound, url, AMPLE).await
 }
 
 async fn send_within(outbound: &Outbound, url: &str, limit: Duration) -> Exchange {
-    outbound.send(&post(url), &Route::Guarded, Instant::now() + limit, Resend::Never).await
+    outbound.send(&post(url), &terms(Route::Guarded, limit, Resend::Never)).await
 }
 
 async fn send_declared(outbound: &Outbound, url: &str, limit: Duration) -> Exchange {
-    outbound.send(&post(url), &Route::Guarded, Instant::now() + limit, Resend::Declared).await
+    outbound.send(&post(url), &terms(Route::Guarded, limit, Resend::Declared)).await
 }
 
 #[track_caller]

@@ -103,7 +103,10 @@ async fn r12_retry_after_is_honoured_where_that_is_declared() {
     let exchange = send_declared(&outbound, &provider.url("/"), AMPLE).await;
     assert!(exchange.elapsed >= Duration::from_secs(1), "{exchange:?}");
     assert_eq!(answered(exchange).status, 200);
-    assert_eq!(provider.requests().len(), 3);
+    let requests = provider.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests[2].at - requests[1].at >= Duration::from_secs(1), "the service was left alone for as long as it asked");
+    assert_eq!((&requests[1].headers, &requests[1].body), (&requests[2].headers, &requests[2].body), "with the same key");
 
     // Not beyond the deadline, not twice, and not without being told when.
     provider.reply(busy());

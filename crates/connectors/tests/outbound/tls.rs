@@ -82,7 +82,7 @@ async fn a_certificate_for_an_address_is_checked_against_it() {
 async fn an_override_changes_nothing_about_certificates() {
     let provider = Provider::start(Options::tls(Identity::self_signed(&[NAME]))).await;
     let request = post(&provider.url_at(NAME, "/"));
-    let exchange = outbound().send(&request, &Route::Override, Instant::now() + AMPLE, Resend::Declared).await;
+    let exchange = outbound().send(&request, &terms(Route::Override, AMPLE, Resend::Declared)).await;
     failed(&exchange, Delivered::No, CallFailure::Tls);
 }
 

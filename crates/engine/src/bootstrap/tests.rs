@@ -5,7 +5,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::testing::databases::on_each_database;
-use crate::testing::{CountingIds, ManualClock, root_key};
+use crate::testing::{CountingIds, ManualClock, root_keys};
+use crate::vault::RootKey;
 
 struct Empty {
     database: Database,
@@ -23,16 +24,16 @@ impl Empty {
         .await;
     }
 
-    fn ground<'a>(&'a self, root_key: &'a RootKey) -> Ground<'a> {
-        Ground { database: &self.database, root_key, clock: &self.clock, ids: &self.ids, command: "tollhouse init" }
+    fn ground<'a>(&'a self, root_keys: &'a RootKeys) -> Ground<'a> {
+        Ground { database: &self.database, root_keys, clock: &self.clock, ids: &self.ids, command: "tollhouse init" }
     }
 }
 
 #[tokio::test]
 async fn the_first_key_pair_may_do_everything_and_there_is_one_first() {
     Empty::on_each_engine(async |empty| {
-        let root_key = root_key();
-        let ground = empty.ground(&root_key);
+        let root_keys = root_keys();
+        let ground = empty.ground(&root_keys);
         let (pair, private) = init(&ground, FirstKey::Generated, "First").await.unwrap();
         assert_eq!(SigningKey::from_pem(private.unwrap().expose_str().unwrap()).unwrap().public().thumbprint(), pair.thumbprint);
         assert!(pair.merchant_account_ids.is_empty() && pair.active);
@@ -62,8 +63,8 @@ async fn the_first_key_pair_may_do_everything_and_there_is_one_first() {
 #[tokio::test]
 async fn a_key_made_elsewhere_is_registered_and_a_wrong_one_refused() {
     Empty::on_each_engine(async |empty| {
-        let root_key = root_key();
-        let ground = empty.ground(&root_key);
+        let root_keys = root_keys();
+        let ground = empty.ground(&root_keys);
         let wrong = init(&ground, FirstKey::Registered("nonsense".to_owned()), "First").await.unwrap_err();
         assert!(matches!(wrong, BootstrapError::PublicKey(KeyError::NotPublicPem)));
         let key = SigningKey::generate();
@@ -77,8 +78,8 @@ async fn a_key_made_elsewhere_is_registered_and_a_wrong_one_refused() {
 #[tokio::test]
 async fn setting_up_again_changes_nothing() {
     Empty::on_each_engine(async |empty| {
-        let root_key = root_key();
-        let ground = empty.ground(&root_key);
+        let root_keys = root_keys();
+        let ground = empty.ground(&root_keys);
         let key = SigningKey::generate();
         let first = ensure_key_pair(&ground, key.public(), "First").await.unwrap();
         ensure_foundations(&ground).await.unwrap();
@@ -94,9 +95,9 @@ async fn setting_up_again_changes_nothing() {
 #[tokio::test]
 async fn r48_a_wrong_root_key_is_noticed_before_anything_is_sealed_with_it() {
     Empty::on_each_engine(async |empty| {
-        let root_key = root_key();
-        init(&empty.ground(&root_key), FirstKey::Generated, "First").await.unwrap();
-        let wrong = RootKey::of(&[9; 32]);
+        let root_keys = root_keys();
+        init(&empty.ground(&root_keys), FirstKey::Generated, "First").await.unwrap();
+        let wrong = RootKeys::only(RootKey::of(&[9; 32]));
         let error = ensure_foundations(&empty.ground(&wrong)).await.unwrap_err();
         assert!(matches!(error, BootstrapError::RootKey(UnwrapError::WrongRootKey { .. })));
         assert!(error.to_string().contains("configure the root key file that belongs to this database"), "{error}");

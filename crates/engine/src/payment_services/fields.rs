@@ -6,7 +6,7 @@ use connectors::catalogue::Connector;
 use connectors::credentials::{FieldProblem, FieldRules, check};
 use connectors::model::Field;
 use domain::payment_service::{FieldSet, PaymentService, SealedField};
-use domain::{Problem, Scope, Secret};
+use domain::{MerchantAccountId, PaymentServiceId, Problem, Scope, Secret};
 use store::Tx;
 use store::payment_services as stored;
 
@@ -14,7 +14,7 @@ use crate::vault::{DataKey, Keyring, OpenError, Place};
 use crate::{Engine, Refusal};
 
 /// The table that fields are in; part of what they are sealed with.
-const TABLE: &str = "payment_service_fields";
+pub(crate) const TABLE: &str = "payment_service_fields";
 
 /// Writes the fields of one payment service.
 pub(super) struct Sealer<'a> {
@@ -165,7 +165,7 @@ struct Value<'a> {
 }
 
 fn seal(data_key: &DataKey, service: &PaymentService, key: &str, value: Value<'_>, trust: &str) -> SealedField {
-    let (row, column) = place_names(service, FieldSet::Credentials, key);
+    let (row, column) = place_names(service.id, FieldSet::Credentials, key);
     let place = Place {
         table: TABLE,
         column: &column,
@@ -183,16 +183,40 @@ fn seal(data_key: &DataKey, service: &PaymentService, key: &str, value: Value<'_
     }
 }
 
+/// Seals what is stored under another data key of the account, for the hosts that it was stored for.
+pub(crate) fn reseal(
+    from: &DataKey,
+    to: &DataKey,
+    (account, id): (&MerchantAccountId, PaymentServiceId),
+    field: &SealedField,
+    trust: &str,
+) -> Result<SealedField, OpenError> {
+    let (row, column) = place_names(id, field.set, &field.key);
+    let place = Place { table: TABLE, column: &column, row: &row, account, version: from.version(), hosts: trust };
+    let value = from.open(&place, &field.sealed)?;
+    let sealed = to.seal(&Place { version: to.version(), ..place }, value.expose());
+    Ok(SealedField { data_key_version: to.version(), sealed, ..field.clone() })
+}
+
 fn open(keyring: &Keyring, service: &PaymentService, field: &SealedField, trust: &str) -> Result<Secret, OpenError> {
     let account = &service.merchant_account_id;
     let data_key = keyring.version(account, field.data_key_version).ok_or(OpenError)?;
-    let (row, column) = place_names(service, field.set, &field.key);
+    let (row, column) = place_names(service.id, field.set, &field.key);
     let place = Place { table: TABLE, column: &column, row: &row, account, version: field.data_key_version, hosts: trust };
     data_key.open(&place, &field.sealed)
 }
 
-fn place_names(service: &PaymentService, set: FieldSet, key: &str) -> (String, String) {
-    (service.id.to_string(), format!("{}.{key}", set.as_str()))
+/// Whether a stored value opens under a data key.
+pub(crate) fn opens(key: &DataKey, service: &PaymentService, field: &SealedField, trust: &str) -> bool {
+    let (row, column) = place_names(service.id, field.set, &field.key);
+    let account = &service.merchant_account_id;
+    let place = Place { table: TABLE, column: &column, row: &row, account, version: field.data_key_version, hosts: trust };
+    key.open(&place, &field.sealed).is_ok()
+}
+
+/// Row and column of a field, as they are sealed with it and as messages name them.
+pub(crate) fn place_names(service: PaymentServiceId, set: FieldSet, key: &str) -> (String, String) {
+    (service.to_string(), format!("{}.{key}", set.as_str()))
 }
 
 /// What is stored for a field, under its key or the one it had before.

@@ -69,7 +69,10 @@ async fn creating_seals_secrets_takes_a_position_and_is_audited() {
         }
 
         let (caller, filter) = (instance.caller(), crate::audit::Filter::default());
-        let entries = crate::audit::list(&instance.engine, &caller, &default_scope(), &first_page(), &filter).await.unwrap().items;
+        let entries = crate::audit::list(&instance.engine, &caller, &instance.request(), &default_scope(), &first_page(), &filter)
+            .await
+            .unwrap()
+            .items;
         let entry = entries.into_iter().find(|entry| entry.resource_id == first.service.id.to_string()).unwrap();
         assert_eq!(
             (entry.action, entry.resource_type.as_str(), entry.resource_name.as_str()),

@@ -42,8 +42,8 @@ pub async fn verify(engine: &Arc<Engine>, scope: &Scope, input: VerifyCredential
     let access = Access {
         credentials: Credentials::for_connector(&connector, stored),
         connector: Arc::clone(&connector),
-        // An id of its own: a token that was fetched with the stored credentials says nothing about the sent ones.
-        service: engine.ids.v4(),
+        // Its calls count among those of the service. A token of the stored credentials is not used: it says nothing about the sent ones.
+        service: input.payment_service_id.map(|id| id.0),
         account: scope.account().clone(),
     };
     let attempt = Attempt { id: SessionRecordId(engine.ids.v7(now)), now };

@@ -4,7 +4,7 @@ use crate::payment_services::{self, PaymentServicePatch};
 use crate::sessions::{self, Target};
 use crate::snapshot::Snapshot;
 use crate::testing::instance::{ANYTHING_GOES, Instance, acme, default_scope, fields};
-use crate::testing::root_key;
+use crate::testing::root_keys;
 use crate::testing::warnings::Warnings;
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_database_that_has_gone_back_is_warned_of_once() {
             let mut tx = engine.database().read().await.unwrap();
             let mut stored = store::snapshot::load(&mut tx).await.unwrap();
             stored.version += ahead;
-            std::sync::Arc::new(Snapshot::build(stored, &root_key(), None).unwrap())
+            std::sync::Arc::new(Snapshot::build(stored, &root_keys(), None).unwrap())
         };
         // What this instance has seen and a restored backup does not know.
         let newer = stored(5).await;

@@ -67,7 +67,7 @@ impl Engine {
             // An id of its own: if the execution lives after all, it will write its record under its own.
             let record = record(key, SessionRecordId(self.ids.v7(now)));
             session_records::insert(&mut tx, &scope, &record).await?;
-            observe(&record);
+            observe(self, &record);
             tracing::warn!(
                 session_id = %record.id,
                 request_id = record.request_id,

@@ -74,7 +74,7 @@ async fn run(engine: Arc<Engine>, mut plan: Plan, once: Once) -> Result<Answered
     plan.attempt.id = key.attempt;
     let mut ended = execute(&engine, plan).await;
     ended.record.delivered = ended.record.delivered.after(earlier);
-    observe(&ended.record);
+    observe(&engine, &ended.record);
     let state = KeyState::after(&ended.session, ended.record.delivered, earlier);
     let answer = (once.answer)(&ended.session, ended.record.delivered);
     match store_end(&engine, &key, &ended, state, &answer).await {

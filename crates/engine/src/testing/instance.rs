@@ -16,13 +16,14 @@ use tempfile::TempDir;
 
 use super::databases::on_each_database;
 use super::provider::Provider;
-use super::{CountingIds, ManualClock, account_id, root_key};
+use super::{CountingIds, ManualClock, account_id, root_keys};
 use crate::bootstrap::{Ground, ensure_key_pair};
 use crate::key_pairs;
 use crate::limits::Rates;
 use crate::merchant_accounts::{self, NewMerchantAccount};
 use crate::payment_services::NewPaymentService;
 use crate::signing::{SigningKey, TokenClaims};
+use crate::vault::RootKeys;
 use crate::{Caller, Clock as _, Engine, Ids as _, Parts, Request, Rules, StartError};
 
 /// Who asks, in all tests.
@@ -120,7 +121,7 @@ impl Instance {
         fs::write(directory.path().join("silent.toml"), SILENT).unwrap();
         let (clock, ids) = (Arc::new(ManualClock::new()), Arc::new(CountingIds::new()));
         let key = SigningKey::generate();
-        let ground = Ground { database: &database, root_key: &root_key(), clock: clock.as_ref(), ids: ids.as_ref(), command: "a test" };
+        let ground = Ground { database: &database, root_keys: &root_keys(), clock: clock.as_ref(), ids: ids.as_ref(), command: "a test" };
         ensure_key_pair(&ground, key.public(), "First").await.unwrap();
         let provider = Provider::start().await;
         let parts = parts(database, &directory, &provider, (Arc::clone(&clock), Arc::clone(&ids)), ANYTHING_GOES);
@@ -132,6 +133,13 @@ impl Instance {
     pub(crate) async fn another(&self, rules: Rules) -> Result<Arc<Engine>, StartError> {
         let sources = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         Engine::start(parts(self.engine.database().clone(), &self.directory, &self.provider, sources, rules)).await
+    }
+
+    /// A second engine on the same database that was given other root keys.
+    pub(crate) async fn another_under(&self, root_keys: RootKeys) -> Result<Arc<Engine>, StartError> {
+        let sources = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+        let parts = parts(self.engine.database().clone(), &self.directory, &self.provider, sources, ANYTHING_GOES);
+        Engine::start(Parts { root_keys, ..parts }).await
     }
 
     /// Rewrites the definition file and reads it again, as a reload does.
@@ -244,6 +252,7 @@ fn parts(
 ) -> Parts {
     let outbound = Outbound::new(OutboundOptions {
         egress: EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], allow_http: true },
+        proxy: None,
         extra_roots: None,
         connect_timeout: CONNECT_TIMEOUT,
         call_timeout: CALL_TIMEOUT,
@@ -255,7 +264,7 @@ fn parts(
         database,
         catalogue: Arc::new(ArcSwap::from_pointee(catalogue(directory.path().into()))),
         caller: connectors::caller::Caller::new(outbound.unwrap(), places),
-        root_key: root_key(),
+        root_keys: root_keys(),
         clock: sources.0,
         ids: sources.1,
         rules,

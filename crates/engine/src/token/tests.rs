@@ -13,7 +13,7 @@ use crate::Clock;
 use crate::limits::{Limits, Rates};
 use crate::signing::{SigningKey, TokenClaims};
 use crate::testing::instance::ORIGIN;
-use crate::testing::{ManualClock, NOON, key_pair, root_key, stored};
+use crate::testing::{ManualClock, NOON, key_pair, root_keys, stored};
 
 struct Bench {
     key: SigningKey,
@@ -28,7 +28,7 @@ impl Bench {
         let (key, inactive) = (SigningKey::generate(), SigningKey::generate());
         let mut asleep = key_pair(11, &inactive, &[1], &[]);
         asleep.active = false;
-        let snapshot = Snapshot::build(stored(vec![key_pair(10, &key, &[1], &[]), asleep]), &root_key(), None).unwrap();
+        let snapshot = Snapshot::build(stored(vec![key_pair(10, &key, &[1], &[]), asleep]), &root_keys(), None).unwrap();
         Self { key, inactive, snapshot, verifier: Verifier::new(None), limits: limits() }
     }
 
@@ -104,6 +104,28 @@ fn hmac_signed(key: &[u8], header: &str) -> String {
 
 fn unsigned(header: &str) -> String {
     format!("{}.{}.", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims().to_string()))
+}
+
+/// The order of P-521.
+const ORDER: [u8; 66] = {
+    let mut bytes = [0xff; 66];
+    let tail = *b"\xfa\x51\x86\x87\x83\xbf\x2f\x96\x6b\x7f\xcc\x01\x48\xf7\x09\xa5\xd0\x3b\xb5\xc9\xb8\x89\x9c\x47\xae\xbb\x6f\xb7\x1e\x91\x38\x64\x09";
+    bytes[0] = 1;
+    let mut index = 0;
+    while index < tail.len() {
+        bytes[66 - tail.len() + index] = tail[index];
+        index += 1;
+    }
+    bytes
+};
+
+/// The number plus the order, which is the same number to whoever forgets to compare.
+fn plus_order(number: &mut [u8]) {
+    let mut carry = 0;
+    for (digit, more) in number.iter_mut().zip(ORDER).rev() {
+        let sum = u16::from(*digit) + u16::from(more) + carry;
+        (*digit, carry) = (u8::try_from(sum & 0xff).unwrap(), sum >> 8);
+    }
 }
 
 /// DER of two integers that need no more than 66 bytes each.
@@ -202,6 +224,10 @@ fn r34_other_algorithms_and_signatures_are_refused() {
         ("all ones", changed(|bytes| bytes.fill(0xff)), Rejection::Signature),
         ("first bit", changed(|bytes| bytes[65] ^= 1), Rejection::Signature),
         ("last bit", changed(|bytes| bytes[131] ^= 1), Rejection::Signature),
+        ("r is the order", changed(|bytes| bytes[..66].copy_from_slice(&ORDER)), Rejection::Signature),
+        ("s is the order", changed(|bytes| bytes[66..].copy_from_slice(&ORDER)), Rejection::Signature),
+        ("r and the order", changed(|bytes| plus_order(&mut bytes[..66])), Rejection::Signature),
+        ("s and the order", changed(|bytes| plus_order(&mut bytes[66..])), Rejection::Signature),
         ("r and s swapped", changed(|bytes| bytes.rotate_left(66)), Rejection::Signature),
         ("padded", format!("{canonical}=="), Rejection::SignatureForm),
         ("standard alphabet", STANDARD.encode([0xff; 132]), Rejection::SignatureForm),
@@ -374,6 +400,7 @@ fn r35_time_is_judged_to_the_second() {
         ("nbf", now + 61, Err(Rejection::NotYetValid)),
         ("nbf", i64::MAX, Err(Rejection::NotYetValid)),
         ("nbf", 0, Ok(())),
+        ("iat", now + 59, Ok(())),
         ("iat", now + 60, Ok(())),
         ("iat", now + 61, Err(Rejection::NotYetValid)),
         ("iat", i64::MAX, Err(Rejection::NotYetValid)),
@@ -382,9 +409,20 @@ fn r35_time_is_judged_to_the_second() {
         assert_eq!(outcome(name, at), expected, "{name} {}", at - now);
     }
     let capped = Bench { verifier: Verifier::new(Some(3600)), ..Bench::new() };
-    for (lifetime, expected) in [(3600, Ok(())), (3601, Err(Rejection::LivesTooLong))] {
+    for (lifetime, expected) in
+        [(3599, Ok(())), (3600, Ok(())), (3601, Err(Rejection::LivesTooLong)), (i64::MAX - now, Err(Rejection::LivesTooLong))]
+    {
         assert_eq!(capped.verify(&capped.with_claim("exp", json!(now + lifetime))).map(|_| ()), expected, "{lifetime}");
     }
+    // Where `iat` is missing, a token lives from `nbf`; an `iat` long ago makes it live long.
+    let mut from_nbf = claims();
+    from_nbf.as_object_mut().unwrap().remove("iat");
+    for (exp, expected) in [(now + 3600, Ok(())), (now + 3601, Err(Rejection::LivesTooLong))] {
+        from_nbf["exp"] = json!(exp);
+        let token = capped.signed(&capped.header().to_string(), &from_nbf.to_string());
+        assert_eq!(capped.verify(&token).map(|_| ()), expected, "{exp}");
+    }
+    assert_eq!(capped.verify(&capped.with_claim("iat", json!(0))).map(|_| ()), Err(Rejection::LivesTooLong));
 }
 
 #[test]
@@ -399,13 +437,38 @@ fn r38_a_remembered_token_dies_with_its_key_and_its_time() {
 
     let mut inactive = key_pair(10, &bench.key, &[1], &[]);
     inactive.active = false;
-    let inactive = Snapshot::build(stored(vec![inactive]), &root_key(), Some(&bench.snapshot)).unwrap();
-    let deleted = Snapshot::build(stored(Vec::new()), &root_key(), Some(&bench.snapshot)).unwrap();
+    let inactive = Snapshot::build(stored(vec![inactive]), &root_keys(), Some(&bench.snapshot)).unwrap();
+    let deleted = Snapshot::build(stored(Vec::new()), &root_keys(), Some(&bench.snapshot)).unwrap();
     assert_eq!(verify(&inactive, 0), Err(Rejection::InactiveKey));
     assert_eq!(verify(&deleted, 0), Err(Rejection::UnknownKey));
     assert_eq!(verify(&bench.snapshot, 60), Ok(()));
     assert_eq!(verify(&bench.snapshot, 61), Err(Rejection::Expired));
     assert!(bench.verifier.cache.get(&fingerprint(&token)).is_none(), "an expired token is forgotten");
+}
+
+#[test]
+fn r39_an_address_spends_its_allowance_on_wrong_signatures_and_others_keep_theirs() {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    let rates = Rates { failed_authentications: std::num::NonZeroU32::new(3), ..Rates::UNLIMITED };
+    let bench = Bench { limits: Limits::new(rates, &clock), ..Bench::new() };
+    let other = std::net::IpAddr::from([192, 0, 2, 99]);
+    let verify = |token: &str, origin| bench.verifier.verify(token, &bench.snapshot, NOON, &bench.limits.source(origin)).map(|_| ());
+    let remembered = bench.good();
+    assert_eq!(verify(&remembered, ORIGIN), Ok(()));
+    let forged = bench.with_signature(&URL_SAFE_NO_PAD.encode([1; 132]));
+    for _ in 0..3 {
+        assert_eq!(verify(&bench.good(), ORIGIN), Ok(()), "while there is room, new tokens pass and take none");
+        assert_eq!(verify(&forged, ORIGIN), Err(Rejection::Signature));
+    }
+    for _ in 0..100 {
+        assert!(matches!(verify(&forged, ORIGIN), Err(Rejection::Unexamined(_))));
+    }
+    assert!(matches!(verify(&bench.good(), ORIGIN), Err(Rejection::Unexamined(_))), "nobody can tell it from a wrong one without a look");
+    assert_eq!(verify(&remembered, ORIGIN), Ok(()), "a remembered token needs none");
+    assert_eq!(verify(&bench.good(), other), Ok(()));
+    // What is refused without a look at the signature says what it is.
+    let unknown = bench.signed(&bench.header_with("kid", json!("A".repeat(43))), &claims().to_string());
+    assert_eq!(verify(&unknown, ORIGIN), Err(Rejection::UnknownKey));
 }
 
 /// What we sign is what an independent implementation accepts, and the other way round.
@@ -447,7 +510,7 @@ fn a_remembered_token_counts_for_a_key_that_was_registered_again() {
     let bench = Bench::new();
     let token = bench.good();
     bench.verify(&token).unwrap();
-    let holding = |pairs| Snapshot::build(stored(pairs), &root_key(), None).unwrap();
+    let holding = |pairs| Snapshot::build(stored(pairs), &root_keys(), None).unwrap();
     let gone = bench.verifier.verify(&token, &holding(Vec::new()), NOON, &bench.limits.source(ORIGIN));
     assert_eq!(gone.map(|_| ()).unwrap_err(), Rejection::UnknownKey);
     let again = holding(vec![key_pair(12, &bench.key, &[1], &[])]);

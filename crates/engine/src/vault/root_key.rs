@@ -1,4 +1,4 @@
-//! The root key: one file, readable by its owner alone.
+//! A root key: one file, readable by its owner alone.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::RandomizedNonceKey;
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use domain::{MerchantAccountId, Secret};
@@ -23,10 +23,12 @@ const FILE_MODE: u32 = 0o600;
 /// What others may do with a file.
 const OTHERS: u32 = 0o077;
 
-/// The key that wraps the data keys.
+/// A key that wraps data keys.
 pub struct RootKey {
     id: String,
     key: RandomizedNonceKey,
+    /// Signs the checkpoints of the audit log.
+    checkpoints: hmac::Key,
 }
 
 /// Why there is no root key. Each message names the file and what to do.
@@ -59,6 +61,20 @@ pub enum RootKeyError {
         path: PathBuf,
         /// How many bytes its text means.
         bytes: usize,
+    },
+    /// Two files hold one key.
+    #[error(
+        "the root key files {} and {} hold the same key ({id}): name each key once, either as vault.root_key_file or in vault.retired_root_key_files",
+        .first.display(),
+        .second.display()
+    )]
+    Twice {
+        /// The file that was read first.
+        first: PathBuf,
+        /// The file that says the same.
+        second: PathBuf,
+        /// The id of the key.
+        id: String,
     },
     /// Not text that means bytes.
     #[error("the root key file {} is neither base64 nor hexadecimal text: restore the right file", .0.display())]
@@ -127,6 +143,11 @@ impl RootKey {
         &self.id
     }
 
+    /// The key that signs checkpoints of the audit log.
+    pub(crate) fn checkpoint_key(&self) -> &hmac::Key {
+        &self.checkpoints
+    }
+
     pub(super) fn wrap(&self, account: &MerchantAccountId, version: i64, key: &[u8; KEY_BYTES]) -> Vec<u8> {
         seal(&self.key, &place_of_data_key(account, version), key)
     }
@@ -138,7 +159,7 @@ impl RootKey {
     pub(crate) fn of(bytes: &[u8; KEY_BYTES]) -> Self {
         let digest = digest::digest(&digest::SHA256, bytes);
         let id = digest.as_ref().iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
-        Self { id, key: key_of(bytes) }
+        Self { id, key: key_of(bytes), checkpoints: derived(bytes, b"tollhouse audit checkpoint") }
     }
 }
 
@@ -146,6 +167,13 @@ impl std::fmt::Debug for RootKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("RootKey").field(&self.id).finish()
     }
+}
+
+/// A key of its own for another purpose, from which nothing can be told of the root key.
+fn derived(bytes: &[u8; KEY_BYTES], purpose: &[u8]) -> hmac::Key {
+    let root = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(bytes);
+    let purposes = [purpose];
+    root.expand(&purposes, hkdf::HKDF_SHA256.hmac_algorithm()).expect("a key is far shorter than what can be derived").into()
 }
 
 fn place_of_data_key(account: &MerchantAccountId, version: i64) -> Place<'_> {

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use super::{Patience, open_error};
+use crate::durability::{DurabilitySetting, WeakDurability, judge};
 use crate::statement::{limited, within};
 use crate::tx::{Connection, Tx};
 use crate::{OpenError, StoreError};
@@ -29,7 +30,7 @@ pub(crate) struct PostgresPool {
 }
 
 impl PostgresPool {
-    pub(super) async fn open(url: &str, patience: Patience) -> Result<Self, OpenError> {
+    pub(super) async fn open(url: &str, weak: WeakDurability, patience: Patience) -> Result<(Self, Vec<DurabilitySetting>), OpenError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| {
                 OpenError::Url("`postgres://` must be followed by user, host and database, such as `postgres://user@host/tollhouse`")
@@ -47,9 +48,9 @@ impl PostgresPool {
         let store = Self { pool, options, patience: limit };
         // Not through the pool, which would try again and then only say that its time was over.
         let mut connection = store.connect_patiently().await.map_err(open_error)?;
-        check_durability(&mut connection).await?;
+        let durability = judge(durability(&mut connection).await.map_err(open_error)?, weak)?;
         connection.close().await.map_err(open_error)?;
-        Ok(store)
+        Ok((store, durability))
     }
 
     pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
@@ -91,8 +92,12 @@ pub(super) async fn lock_instance(tx: &mut Tx) -> Result<(), StoreError> {
     locked.map(|_| ()).map_err(|error| StoreError::of("wait for another change", error))
 }
 
-/// `remote_apply`, `remote_write` and `local` all wait for the local disk; only `off` acknowledges what may be lost.
-async fn check_durability(connection: &mut PgConnection) -> Result<(), OpenError> {
-    let value: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(connection).await.map_err(open_error)?;
-    if value == "off" { Err(OpenError::WeakDurability { setting: "synchronous_commit", value, wanted: "on" }) } else { Ok(()) }
+/// `remote_apply`, `remote_write` and `local` all wait for the local disk; only `off` acknowledges what may be lost. Without `fsync` there is no disk to wait for.
+async fn durability(connection: &mut PgConnection) -> Result<Vec<DurabilitySetting>, sqlx::Error> {
+    let commit: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *connection).await?;
+    let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(connection).await?;
+    Ok(vec![
+        DurabilitySetting { name: "synchronous_commit", holds: commit != "off", value: commit, wanted: "on" },
+        DurabilitySetting { name: "fsync", holds: fsync != "off", value: fsync, wanted: "on" },
+    ])
 }

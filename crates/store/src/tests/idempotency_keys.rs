@@ -1,5 +1,7 @@
 //! Idempotency keys: one execution at a time, however many ask, and nothing left behind.
 
+use std::pin::Pin;
+
 use domain::idempotency::{Execution, Fingerprint, IdempotencyKey, KeyPlace, KeyState, SealedAnswer, UsedKey};
 use domain::{ApiKeyPairId, DefinitionId, PaymentServiceId, SessionRecordId};
 use tokio::task::JoinSet;
@@ -117,11 +119,14 @@ async fn an_execution_that_has_lost_its_lease_changes_nothing_any_more() {
     .await;
 }
 
+/// What one of several who ask at the same moment does; whether it was the one.
+type Ask = fn(Database, u128) -> Pin<Box<dyn Future<Output = bool> + Send>>;
+
 #[tokio::test]
 async fn of_many_who_ask_at_once_one_is_first_and_one_takes_over() {
     each_engine(|place| async move {
         two_accounts(&place.db).await;
-        let race = async |ask: fn(Database, u128) -> std::pin::Pin<Box<dyn Future<Output = bool> + Send>>| {
+        let race = async |ask: Ask| {
             let mut all = JoinSet::new();
             for number in 2..10 {
                 all.spawn(ask(place.db.clone(), number));

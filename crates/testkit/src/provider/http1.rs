@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -200,7 +200,8 @@ async fn read_request<S: Transport>(stream: &mut S, buffer: &mut Vec<u8>, connec
     let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
     let headers =
         lines.map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()))).collect::<Option<_>>()?;
-    let mut received = Received { connection, client: stream.client(), version: "HTTP/1.1", method, target, headers, body: Vec::new() };
+    let client = stream.client();
+    let mut received = Received { connection, at: Instant::now(), client, version: "HTTP/1.1", method, target, headers, body: Vec::new() };
     let length: usize = received.header("content-length").map_or(Some(0), |length| length.parse().ok())?;
     while buffer.len() < length {
         if fill(stream, buffer).await.ok()? == 0 {
@@ -208,6 +209,7 @@ async fn read_request<S: Transport>(stream: &mut S, buffer: &mut Vec<u8>, connec
         }
     }
     received.body = buffer.drain(..length).collect();
+    received.at = Instant::now();
     Some(received)
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::server::TlsStream;
 
 use super::http1::Transport as _;
@@ -108,6 +108,7 @@ async fn receive(request: Request<RecvStream>, Peer { connection, client }: Peer
     let others = head.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     Some(Received {
         connection,
+        at: Instant::now(),
         client,
         version: "HTTP/2",
         method: head.method.to_string(),

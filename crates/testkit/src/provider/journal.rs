@@ -1,6 +1,7 @@
 //! What reached the provider.
 
 use rustls_pki_types::CertificateDer;
+use tokio::time::Instant;
 
 use super::Identity;
 
@@ -9,6 +10,8 @@ use super::Identity;
 pub struct Received {
     /// Which connection brought it, counted from 1.
     pub connection: usize,
+    /// When the last byte of it was there.
+    pub at: Instant,
     /// The certificate that the client has shown on the connection.
     pub client: Option<CertificateDer<'static>>,
     /// `HTTP/1.1` or `HTTP/2`.

@@ -2,11 +2,15 @@
 
 use std::sync::Mutex;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Shared by the transport, the service and the body of one connection.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<State>);
+pub(super) struct Activity {
+    state: Mutex<State>,
+    flood: Notify,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct State {
@@ -38,7 +42,18 @@ pub(super) struct Seen {
 impl Activity {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(State { begun: 0, open: 0, answering: 0, last_end: now, last_progress: now }))
+        let state = State { begun: 0, open: 0, answering: 0, last_end: now, last_progress: now };
+        Self { state: Mutex::new(state), flood: Notify::new() }
+    }
+
+    /// The peer has sent more frames than anybody needs.
+    pub(super) fn flood(&self) {
+        self.flood.notify_one();
+    }
+
+    /// Waits for that, however long ago it was.
+    pub(super) async fn flooded(&self) {
+        self.flood.notified().await;
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -52,7 +67,7 @@ impl Activity {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         // The state is a few numbers that no code between can leave half changed.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

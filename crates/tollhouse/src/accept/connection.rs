@@ -29,6 +29,9 @@ use super::{App, HEADER_BYTES_MAX, Limits, RESET_STREAMS_MAX, STREAMS_MAX, Share
 /// How long a connection without a byte is kept once a shutdown has begun.
 const FIRST_BYTE_AFTER_STOP: Duration = Duration::from_secs(1);
 
+/// How long the goodbye to a peer that floods us may take. Whoever sends so much has no time to lose.
+const GOODBYE_TO_A_FLOOD: Duration = Duration::from_millis(100);
+
 /// Serves a connection to its end. What goes wrong with one is the peer's business, so it is only worth a line at debug level.
 pub(super) async fn run<A: App>(shared: &Arc<Shared<A>>, stream: TcpStream, peer: SocketAddr) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -62,7 +65,7 @@ async fn speak<A: App, T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(share
     match detected {
         Ok(Some(Protocol::Http1)) => serve_http1(shared, io, service).await,
         Ok(Some(Protocol::Http2)) => {
-            io.expect_nothing();
+            io.expect_frames();
             serve_http2(shared, io, service, &activity).await;
         }
         Ok(None) => {}
@@ -125,9 +128,16 @@ where
         reason = enough(&limits, activity, &shared.stop.drain) => {
             connection.as_mut().graceful_shutdown();
             match reason {
-                Enough::Stop => connection.await,
+                Enough::Stop => tokio::select! {
+                    ended = connection => ended,
+                    () = activity.flooded() => Ok(()),
+                },
                 // The peer has had its time: it gets a moment to read the goodbye, whatever it holds open.
                 Enough::Idle | Enough::Stuck => timeout(limits.handshake, connection).await.unwrap_or(Ok(())),
+                Enough::Flood => {
+                    debug!(%peer, "A peer sent more control frames of HTTP/2 than are taken.");
+                    timeout(GOODBYE_TO_A_FLOOD, connection).await.unwrap_or(Ok(()))
+                }
             }
         }
     };
@@ -144,6 +154,8 @@ enum Enough {
     Idle,
     /// The peer does not take an answer.
     Stuck,
+    /// The peer sends what asks for answers and carries nothing.
+    Flood,
 }
 
 /// Waits until there is a reason to end an HTTP/2 connection. Deadlines only move away, so it is enough to look again when one has come.
@@ -161,6 +173,7 @@ async fn enough(limits: &Limits, activity: &Activity, drain: &CancellationToken)
         }
         tokio::select! {
             () = drain.cancelled() => return Enough::Stop,
+            () = activity.flooded() => return Enough::Flood,
             () = sleep_until(idle_at.min(stuck_at)) => {}
         }
     }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::Limits;
 use super::activity::Activity;
+use super::frames::Meter;
 
 /// What is expected of the peer while nothing of it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,8 @@ enum Expecting {
     Header(Instant),
     /// The first byte of the next request, within the idle limit.
     NextRequest,
-    /// Nothing: HTTP/2 has pings, and an idle limit of its own that says goodbye.
-    Nothing,
+    /// No byte at any moment: HTTP/2 has pings, and an idle limit of its own that says goodbye.
+    Frames,
 }
 
 /// A connection with deadlines for reading and writing.
@@ -32,6 +33,10 @@ pub(super) struct Timed<T> {
     limits: Limits,
     activity: Arc<Activity>,
     expecting: Expecting,
+    /// What counts the frames of HTTP/2.
+    meter: Option<Meter>,
+    /// The peer has flooded us: nothing of it is read any more, so that the goodbye is the last of our work for it.
+    flooded: bool,
     /// Requests that had begun when the peer was last looked at.
     begun: u64,
     read_sleep: Pin<Box<Sleep>>,
@@ -46,7 +51,18 @@ impl<T> Timed<T> {
     pub(super) fn new(io: T, limits: Limits, activity: Arc<Activity>) -> Self {
         let due = Instant::now() + limits.header;
         let read_sleep = Box::pin(sleep_until(due));
-        Self { io, unread: Bytes::new(), limits, activity, expecting: Expecting::Header(due), begun: 0, read_sleep, write_sleep: None }
+        Self {
+            io,
+            unread: Bytes::new(),
+            limits,
+            activity,
+            expecting: Expecting::Header(due),
+            meter: None,
+            flooded: false,
+            begun: 0,
+            read_sleep,
+            write_sleep: None,
+        }
     }
 
     /// Puts bytes back that the next reads return first.
@@ -54,20 +70,21 @@ impl<T> Timed<T> {
         self.unread = bytes;
     }
 
-    /// Reading has no deadline from here on.
-    pub(super) fn expect_nothing(&mut self) {
-        self.expecting = Expecting::Nothing;
+    /// From here on, and from the bytes that were put back on, this is HTTP/2: reading has no deadline, and frames are counted.
+    pub(super) fn expect_frames(&mut self) {
+        self.expecting = Expecting::Frames;
+        self.meter = Some(Meter::new());
     }
 
     /// The moment by which something must have arrived.
     fn read_due(&mut self) -> Option<Instant> {
         let seen = self.activity.seen();
-        if seen.begun != self.begun && self.expecting != Expecting::Nothing {
+        if seen.begun != self.begun && self.expecting != Expecting::Frames {
             self.begun = seen.begun;
             self.expecting = Expecting::NextRequest;
         }
         match self.expecting {
-            Expecting::Nothing => None,
+            Expecting::Frames => None,
             // While a request is in flight its body has a deadline of its own.
             Expecting::Header(due) => seen.idle_since.map(|_| due),
             Expecting::NextRequest => seen.idle_since.map(|since| since + self.limits.idle),
@@ -78,6 +95,14 @@ impl<T> Timed<T> {
         // The order matters: a request that has begun since makes these bytes its body or the next header.
         if self.read_due().is_some() && self.expecting == Expecting::NextRequest {
             self.expecting = Expecting::Header(Instant::now() + self.limits.header);
+        }
+    }
+
+    /// Looks at bytes on their way to the reader. They are the last where they are a flood.
+    fn watch_read(&mut self, bytes: &[u8]) {
+        if self.meter.as_mut().is_some_and(|meter| meter.is_flooded_by(bytes)) {
+            self.flooded = true;
+            self.activity.flood();
         }
     }
 
@@ -96,13 +121,21 @@ impl<T> Timed<T> {
 impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if this.flooded {
+            // Nobody is woken: whoever was told of the flood ends the connection.
+            return Poll::Pending;
+        }
         if this.unread.has_remaining() {
             let length = this.unread.len().min(buf.remaining());
-            buf.put_slice(&this.unread.split_to(length));
+            let piece = this.unread.split_to(length);
+            buf.put_slice(&piece);
+            this.watch_read(&piece);
             return Poll::Ready(Ok(()));
         }
+        let before = buf.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut this.io).poll_read(cx, buf) {
             this.has_read();
+            this.watch_read(buf.filled().get(before..).unwrap_or_default());
             return Poll::Ready(read);
         }
         if let Some(due) = this.read_due() {

@@ -9,6 +9,7 @@ use engine::bootstrap::{self, Ground};
 use engine::{RandomIds, SystemClock};
 use tempfile::TempDir;
 
+use super::durability::DurabilityOption;
 use super::exit::UsageError;
 use super::serve::code_of;
 use super::{FileOption, output};
@@ -43,6 +44,8 @@ pub(crate) struct Dev {
     /// Directory of definition files that add to the built-in ones or replace them; read again when one changes. May be repeated.
     #[arg(long, value_name = "DIR")]
     definitions: Vec<PathBuf>,
+    #[command(flatten)]
+    durability: DurabilityOption,
     #[command(flatten)]
     file: FileOption,
 }
@@ -94,7 +97,8 @@ fn read_config(options: &Dev, data: &Path) -> anyhow::Result<Config> {
         let texts = options.definitions.iter().map(|path| path.display().to_string()).collect();
         layers.set("definitions.dirs".to_owned(), Raw::List(texts), Source::Option("--definitions"));
     }
-    let config = Config::read(layers)?;
+    let mut config = Config::read(layers)?;
+    options.durability.apply(&mut config);
     match config.server.environment {
         Environment::Sandbox => Ok(config),
         Environment::Live => {
@@ -105,10 +109,10 @@ fn read_config(options: &Dev, data: &Path) -> anyhow::Result<Config> {
 }
 
 async fn start(config: &Config, keys: &Keys) -> anyhow::Result<Running> {
-    let (database, root_key) = storage::open_for_service(config).await?;
+    let (database, root_keys) = storage::open_for_service(config).await?;
     let ids = RandomIds::new();
-    let ground = Ground { database: &database, root_key: &root_key, clock: &SystemClock, ids: &ids, command: "tollhouse dev" };
+    let ground = Ground { database: &database, root_keys: &root_keys, clock: &SystemClock, ids: &ids, command: "tollhouse dev" };
     let ready = bootstrap::ensure_key_pair(&ground, keys.private_key.public(), "Development").await;
-    ready.with_context(|| format!("the root key file {}", config.root_key_file.display()))?;
-    compose::start(config, Foundation { database, root_key, reload: Reload::OnChange }).await
+    ready.with_context(|| storage::root_key_files(config))?;
+    compose::start(config, Foundation { database, root_keys, reload: Reload::OnChange }).await
 }

@@ -9,11 +9,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use domain::Secret;
 use domain::api_key_pair::ApiKeyPair;
-use engine::bootstrap::{self, FirstKey, Ground};
+use engine::bootstrap::{self, BootstrapError, FirstKey, Ground};
 use engine::signing::SigningKey;
-use engine::vault::RootKey;
+use engine::vault::{RootKey, RootKeyError, RootKeys};
 use engine::{RandomIds, SystemClock};
+use store::Database;
 
+use super::durability::DurabilityOption;
 use super::exit::UsageError;
 use super::{FileOption, output};
 use crate::compose::storage;
@@ -31,6 +33,8 @@ pub(crate) struct Init {
     /// New file for the private key that is made. Without it the key is printed, and kept nowhere.
     #[arg(long, value_name = "FILE")]
     key_out: Option<PathBuf>,
+    #[command(flatten)]
+    durability: DurabilityOption,
 }
 
 /// What the first key pair is called.
@@ -39,25 +43,29 @@ const NAME: &str = "First key pair";
 /// Prepares the database that the configuration names.
 pub(crate) async fn run(options: &Init) -> anyhow::Result<ExitCode> {
     let layers = Layers::load(Profile::Serve, options.file.config.as_deref(), std::env::vars_os())?;
-    let config = Config::read(layers)?;
+    let mut config = Config::read(layers)?;
+    options.durability.apply(&mut config);
     let public_key = match &options.public_key {
         Some(path) => Some(read_public_key(path)?),
         None => None,
     };
+    // Read before the database is made: a key that can not be used leaves nothing behind.
+    let present = if config.root_key_file.exists() { Some(storage::read_root_keys(&config)?) } else { None };
     let database = storage::open(&config.database).await?;
     database.migrate().await?;
-    let root_key = root_key(&config.root_key_file)?;
+    let root_keys = match present {
+        Some(keys) => keys,
+        None => first_root_key(&config, &database).await?,
+    };
     let ids = RandomIds::new();
-    let ground = Ground { database: &database, root_key: &root_key, clock: &SystemClock, ids: &ids, command: "tollhouse init" };
+    let ground = Ground { database: &database, root_keys: &root_keys, clock: &SystemClock, ids: &ids, command: "tollhouse init" };
     let done = match public_key {
         Some(pem) => bootstrap::init(&ground, FirstKey::Registered(pem), NAME).await.map(|(pair, _)| pair).map_err(Into::into),
         None => with_new_key(&ground, options.key_out.as_deref()).await,
     };
     database.close().await;
-    output::words(&format!(
-        "API key pair {} has full access to all merchant accounts. Start the server with `tollhouse serve`.",
-        done?.id
-    ))?;
+    let done = done.map_err(|error| of_root_keys(error, &config))?;
+    output::words(&format!("API key pair {} has full access to all merchant accounts. Start the server with `tollhouse serve`.", done.id))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -65,13 +73,25 @@ fn read_public_key(path: &Path) -> Result<String, UsageError> {
     std::fs::read_to_string(path).map_err(|error| UsageError(format!("the public key {}: {error}", path.display())))
 }
 
-fn root_key(file: &Path) -> anyhow::Result<RootKey> {
-    if file.exists() {
-        return Ok(RootKey::read_file(file)?);
+/// Makes the root key of a database that has sealed nothing yet. Beside one that has, the missing key is a loss that must be told and not papered over.
+async fn first_root_key(config: &Config, database: &Database) -> anyhow::Result<RootKeys> {
+    let file = &config.root_key_file;
+    let mut tx = database.read().await?;
+    if !store::data_keys::all(&mut tx).await?.is_empty() {
+        return Err(RootKeyError::Missing(file.clone()).into());
     }
-    let key = RootKey::generate(file)?;
+    drop(tx);
+    RootKey::generate(file)?;
     output::words(&format!("The root key is {}. Keep a copy: without it the stored credentials can not be opened.", file.display()))?;
-    Ok(key)
+    Ok(storage::read_root_keys(config)?)
+}
+
+/// A root key that opens nothing is a matter of its file, which the message should name.
+fn of_root_keys(error: anyhow::Error, config: &Config) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(BootstrapError::RootKey(_)) => error.context(storage::root_key_files(config)),
+        Some(_) | None => error,
+    }
 }
 
 /// The private key is on disk before the database knows the public one: the other way round, a full disk would lose the only key there is.

@@ -7,12 +7,12 @@ mod data;
 mod definitions;
 mod failure;
 mod merchant_accounts;
-mod output;
+pub(super) mod output;
 mod payment_services;
 pub(super) mod pretty;
 pub(super) mod session;
 mod sessions;
-mod table;
+pub(super) mod table;
 
 use std::process::ExitCode;
 

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use engine::bootstrap::{self, BootstrapError, Ground};
-use engine::vault::RootKey;
+use engine::vault::RootKeys;
 use engine::{RandomIds, SystemClock};
 use store::Database;
 use tracing::warn;
 
 use super::FileOption;
+use super::durability::DurabilityOption;
 use super::exit::FAILED;
 use crate::compose::signals::Signals;
 use crate::compose::storage;
@@ -30,6 +31,8 @@ pub(crate) struct Serve {
     /// File that gets the base URL once requests are answered.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    durability: DurabilityOption,
 }
 
 /// Serves until it is told to stop.
@@ -39,10 +42,11 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<ExitCode> {
     if let Some(listen) = options.listen {
         layers.set("server.listen".to_owned(), Raw::Text(listen), Source::Option("--listen"));
     }
-    let config = Config::read(layers)?;
-    let (database, root_key) = storage::open_for_service(&config).await?;
-    prepare(&config, &database, &root_key).await?;
-    let running = compose::start(&config, Foundation { database, root_key, reload: Reload::OnHangup }).await?;
+    let mut config = Config::read(layers)?;
+    options.durability.apply(&mut config);
+    let (database, root_keys) = storage::open_for_service(&config).await?;
+    prepare(&config, &database, &root_keys).await?;
+    let running = compose::start(&config, Foundation { database, root_keys, reload: Reload::OnHangup }).await?;
     if let Some(file) = &options.ready_file {
         ready::write(file, &running.base)?;
     }
@@ -50,14 +54,14 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<ExitCode> {
 }
 
 /// A newer version may have more of what every instance has, such as roles.
-async fn prepare(config: &Config, database: &Database, root_key: &RootKey) -> anyhow::Result<()> {
+async fn prepare(config: &Config, database: &Database, root_keys: &RootKeys) -> anyhow::Result<()> {
     let ids = RandomIds::new();
-    let ground = Ground { database, root_key, clock: &SystemClock, ids: &ids, command: "tollhouse serve" };
+    let ground = Ground { database, root_keys, clock: &SystemClock, ids: &ids, command: "tollhouse serve" };
     match bootstrap::ensure_foundations(&ground).await {
         Ok(()) => {}
         // A database that can not be written at the moment can still be read, and so can this server's part of the API.
         Err(BootstrapError::Store(error)) => warn!(%error, "What every instance has could not be checked."),
-        Err(error) => return Err(error).with_context(|| format!("the root key file {}", config.root_key_file.display())),
+        Err(error) => return Err(error).with_context(|| storage::root_key_files(config)),
     }
     let mut tx = database.read().await?;
     if store::api_key_pairs::count(&mut tx).await? == 0 {

@@ -1,4 +1,4 @@
-//! What a server does beside answering: follow the database, follow the definition files, fold the measurements.
+//! What a server does beside answering: follow the database, follow the definition files, keep the audit log, fold the measurements.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,10 @@ use arc_swap::ArcSwap;
 use connectors::catalogue::{Catalogue, changes};
 use connectors::format::Diagnostic;
 use engine::Engine;
+use engine::audit::CheckpointFile;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -22,6 +23,13 @@ use crate::telemetry::measurements::Measurements;
 const POLL: Duration = Duration::from_secs(1);
 /// How often recent samples are folded into histograms.
 const FOLD: Duration = Duration::from_secs(5);
+
+/// How often events of the audit log are written: what happens should soon be seen.
+const EVENTS: Duration = Duration::from_secs(1);
+/// How often the audit log gets a checkpoint, if it has grown.
+const CHECKPOINT: Duration = Duration::from_secs(60);
+/// What the last events and the last checkpoint may take of a shutdown; it takes milliseconds unless the database hangs.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// When definition files are read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +46,7 @@ pub(super) fn follow_database(tasks: &mut JoinSet<&'static str>, engine: Arc<Eng
         let mut failed = false;
         let mut ticks = Ticks::each(POLL, stop);
         while ticks.next().await {
+            metrics::gauge!("tollhouse_database_writable").set(f64::from(u8::from(engine.database().is_writable())));
             match engine.poll_version().await {
                 Ok(()) if failed => {
                     failed = false;
@@ -65,6 +74,58 @@ pub(super) fn fold(tasks: &mut JoinSet<&'static str>, measurements: Measurements
         }
         "folding measurements"
     });
+}
+
+/// Writes the events of the audit log and its checkpoints, those of the end included.
+pub(super) fn keep_audit(tasks: &mut JoinSet<&'static str>, engine: Arc<Engine>, file: CheckpointFile, stop: CancellationToken) {
+    tasks.spawn(async move {
+        let mut checkpoints = Checkpoints { engine: Arc::clone(&engine), file, fails: false };
+        let mut due = Instant::now();
+        let mut ticks = Ticks::each(EVENTS, stop);
+        while ticks.next().await {
+            engine.write_audit_events().await;
+            if Instant::now() >= due {
+                checkpoints.keep().await;
+                due = Instant::now() + CHECKPOINT;
+            }
+        }
+        engine.note_server_stopped();
+        let farewell = async {
+            engine.write_last_audit_events().await;
+            checkpoints.keep().await;
+        };
+        if timeout(FAREWELL, farewell).await.is_err() {
+            error!("The last events of the audit log, or its last checkpoint, could not be written in time.");
+        }
+        "keeping the audit log"
+    });
+}
+
+/// The checkpoints of the audit log, and whether the last one could be written.
+struct Checkpoints {
+    engine: Arc<Engine>,
+    file: CheckpointFile,
+    fails: bool,
+}
+
+// === impl Checkpoints ===
+
+impl Checkpoints {
+    async fn keep(&mut self) {
+        match self.engine.keep_checkpoint(&self.file).await {
+            Ok(()) if self.fails => {
+                self.fails = false;
+                info!("The audit log has a checkpoint again.");
+            }
+            Ok(()) => {}
+            // Once per outage: the measurement shows how long it lasts.
+            Err(problem) if !self.fails => {
+                self.fails = true;
+                error!(error = cause(&problem), "The audit log gets no checkpoint.");
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// The files that are read again, and where they go.

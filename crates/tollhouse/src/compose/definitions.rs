@@ -13,7 +13,7 @@ use crate::config::keys::nearest;
 use crate::config::{Config, ConfigError};
 
 /// Reads the shipped files and the operator's. A file of the operator that fails stops the start: it would be missed when money is at stake.
-pub(super) fn load(config: &Config) -> anyhow::Result<Catalogue> {
+pub(crate) fn load(config: &Config) -> anyhow::Result<Catalogue> {
     match Catalogue::load(&config.definitions, config.simulators.enabled) {
         Ok((catalogue, mistakes)) if mistakes.is_empty() => Ok(catalogue),
         Ok((_, mistakes)) | Err(mistakes) => Err(UsageError(lines(&mistakes)).into()),
@@ -49,7 +49,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     }
     super::outbound(config)?;
     if config.root_key_file.exists() {
-        engine::vault::RootKey::read_file(&config.root_key_file)?;
+        super::storage::read_root_keys(config)?;
     } else {
         warn!(file = %config.root_key_file.display(), "There is no root key yet; `tollhouse init` makes one.");
     }

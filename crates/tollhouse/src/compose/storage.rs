@@ -1,11 +1,12 @@
-//! The database and the root key as commands open them, and the permissions of the directory they are in.
+//! The database and the root keys as commands open them, and the permissions of the directory they are in.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use engine::vault::RootKey;
+use engine::vault::{RootKeyError, RootKeys};
 use store::Database;
+use tracing::warn;
 
 use crate::cli::exit::UsageError;
 use crate::config::{self, Config, Migration};
@@ -13,24 +14,50 @@ use crate::config::{self, Config, Migration};
 /// What everybody on the machine may do with a directory.
 const EVERYBODY: u32 = 0o007;
 
-/// Opens the database without looking at its schema.
+/// Opens the database without looking at its schema. One that can lose what it acknowledges is refused, or named in the log each time.
 pub(crate) async fn open(config: &config::Database) -> anyhow::Result<Database> {
     let url = config.url.expose_str().context("the database URL is not text")?;
     if let Some(file) = sqlite_file(url) {
         refuse_open_directory(&file)?;
     }
-    Ok(Database::open(url).await?)
+    let database = Database::open_allowing(url, config.weak).await?;
+    for setting in database.durability().iter().filter(|setting| !setting.holds) {
+        warn!(
+            setting = setting.name,
+            value = setting.value,
+            wanted = setting.wanted,
+            "Acknowledged writes can be lost: the database is not durable, and --unsafe-durability accepts that."
+        );
+    }
+    Ok(database)
 }
 
 /// Opens the database of a server and brings it up to date, if that is the server's business.
-pub(crate) async fn open_for_service(config: &Config) -> anyhow::Result<(Database, RootKey)> {
-    let root_key = RootKey::read_file(&config.root_key_file)?;
+pub(crate) async fn open_for_service(config: &Config) -> anyhow::Result<(Database, RootKeys)> {
+    let root_keys = read_root_keys(config)?;
     let database = open(&config.database).await?;
     match config.database.migration {
         Migration::AtStart => database.migrate().await?,
         Migration::ByHand => database.check_schema().await?,
     }
-    Ok((database, root_key))
+    Ok((database, root_keys))
+}
+
+/// The root keys that the configuration names.
+pub(crate) fn read_root_keys(config: &Config) -> Result<RootKeys, RootKeyError> {
+    RootKeys::read_files(&config.root_key_file, &config.retired_root_key_files)
+}
+
+/// The files of the root keys, for the message that none of them opens the database.
+pub(crate) fn root_key_files(config: &Config) -> String {
+    let active = config.root_key_file.display();
+    match config.retired_root_key_files.as_slice() {
+        [] => format!("the root key file {active}"),
+        retired => {
+            let retired: Vec<String> = retired.iter().map(|path| path.display().to_string()).collect();
+            format!("the root key files {active}, {}", retired.join(", "))
+        }
+    }
 }
 
 /// The file behind an SQLite URL.

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Environment,
     /// Networks in CIDR form; in a variable separated by commas.
     Networks,
-    /// Paths of directories; in a variable separated by commas.
+    /// Paths; in a variable separated by commas.
     Paths,
 }
 
@@ -98,6 +98,20 @@ pub(crate) const KEYS: &[Key] = &[
     },
     key("database", "migrate", Kind::Boolean, Some("true"), "Whether `serve` brings an older database up to date before it starts."),
     key("vault", "root_key_file", Kind::Path, None, "The root key: 32 bytes in base64, readable by the owner alone."),
+    key(
+        "vault",
+        "retired_root_key_files",
+        Kind::Paths,
+        Some(""),
+        "Former root keys, which open what they have sealed and seal nothing new. See `tollhouse secrets rotate-root`.",
+    ),
+    key(
+        "audit",
+        "checkpoint_file",
+        Kind::Path,
+        None,
+        "Where the server keeps signed checkpoints of its audit log: `audit-checkpoints` beside the root key unless it is set. Keep it where whoever can write the database can not.",
+    ),
     key("simulators", "enabled", Kind::Boolean, Some("false"), "Whether payment services may be simulated (`mode = simulator`)."),
     key("simulators", "listen", Kind::Address, Some("127.0.0.1:0"), "Where the simulators listen."),
     key(
@@ -109,6 +123,14 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("egress", "allow", Kind::Networks, Some(""), "Networks (CIDR) that calls may reach although they are not public."),
     key("egress", "allow_http", Kind::Boolean, Some("false"), "Whether calls may use plain HTTP."),
+    Key {
+        section: "egress",
+        name: "proxy",
+        kind: Kind::Text,
+        sight: Sight::Masked,
+        default: None,
+        meaning: "`http://[user:password@]host:port` of an HTTP proxy that calls go through. May hold a password, so it is shown masked and can be read from a file.",
+    },
     key(
         "outbound",
         "timeout_ms",

@@ -47,6 +47,65 @@ fn variables_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
+fn a_proxy_is_masked_and_its_words_are_never_repeated() {
+    assert!(read("", &[]).unwrap().egress.proxy.is_none());
+    let pairs = [("TOLLHOUSE_EGRESS__PROXY", "http://user:canary@proxy.internal:3128")];
+    assert!(!format!("{:?}", read("", &pairs).unwrap().egress.proxy.unwrap()).contains("canary"));
+    let shown = Layers::load(Profile::Serve, None, variables(&pairs)).unwrap().show(Sources::Hidden);
+    assert!(shown.contains("proxy = \"http://user:[secret]@proxy.internal:3128/\""), "{shown}");
+    let mut held = tempfile::NamedTempFile::new().unwrap();
+    writeln!(held, "http://user:canary@proxy.internal:3128").unwrap();
+    assert!(read("", &[("TOLLHOUSE_EGRESS__PROXY_FILE", held.path().to_str().unwrap())]).unwrap().egress.proxy.is_some());
+    for text in ["https://user:canary@proxy", "socks5://user:canary@proxy:1", "http://user:canary@proxy/canary"] {
+        let error = read("", &[("TOLLHOUSE_EGRESS__PROXY", text)]).unwrap_err();
+        assert!(error.starts_with("TOLLHOUSE_EGRESS__PROXY: `egress.proxy` must ") && !error.contains("canary"), "{error}");
+    }
+}
+
+/// Row R30 for what the operator writes: what no call could be made of is refused at once. Addresses are the guard's business, at each start and at each call.
+#[test]
+fn r30_base_urls_that_are_none_stop_the_start() {
+    for url in [
+        "file:///etc/passwd",
+        "gopher://127.0.0.1:25/x",
+        "ftp://api.example.com/",
+        "ws://api.example.com/",
+        "data:text/plain,x",
+        "javascript:alert(1)",
+        "//api.example.com/",
+        "https://",
+        "https://user@api.example.com/",
+        "https://user:password@api.example.com/",
+        "https://api.example.com@127.0.0.1/",
+        "https://api.example.com/?query",
+        "https://api.example.com/#fragment",
+        "https://api.example.com:99999/",
+        "https://[::1/",
+        "https://1.2.3.4.5/",
+        "https://256.0.0.1/",
+        "https://0x100000000/",
+    ] {
+        let error = read("", &[("TOLLHOUSE_PROVIDERS__A__BASE_URL", url)]).unwrap_err();
+        assert!(
+            error.starts_with("TOLLHOUSE_PROVIDERS__A__BASE_URL: `providers.a.base_url` must be an http or https URL"),
+            "{url}: {error}"
+        );
+    }
+}
+
+/// Row R33: there is nothing to switch off.
+#[test]
+fn r33_no_key_switches_the_verification_of_certificates_off() {
+    for name in ["tls_verify", "verify", "insecure", "tls_insecure", "skip_verify", "danger_accept_invalid_certs"] {
+        let error = read(&format!("[outbound]\n{name} = false\n"), &[]).unwrap_err();
+        assert!(error.starts_with(&format!("FILE:2: unknown key `outbound.{name}`")), "{error}");
+        let variable = format!("TOLLHOUSE_OUTBOUND__{}", name.to_uppercase());
+        let error = read("", &[(&variable, "false")]).unwrap_err();
+        assert!(error.contains(&format!("unknown variable `{variable}`")), "{error}");
+    }
+}
+
+#[test]
 fn lists_in_variables_have_commas_and_off_switches_the_internal_listener_off() {
     let pairs = [
         ("TOLLHOUSE_EGRESS__ALLOW", "127.0.0.0/8, ::1/128"),
@@ -59,6 +118,32 @@ fn lists_in_variables_have_commas_and_off_switches_the_internal_listener_off() {
     assert_eq!(config.definitions, [PathBuf::from("a"), PathBuf::from("b")]);
     assert_eq!(config.internal, None);
     assert!(matches!(config.server.environment, Environment::Sandbox), "an empty variable counts as unset");
+}
+
+#[test]
+fn zero_is_no_limit_and_the_default_limits_what_is_wrong_alone() {
+    let config = read("", &[]).unwrap();
+    let rates = |key_pair, merchant_account, failed_authentications| {
+        let [key_pair, merchant_account, failed_authentications] =
+            [key_pair, merchant_account, failed_authentications].map(NonZeroU32::new);
+        Rates { key_pair, merchant_account, failed_authentications }
+    };
+    assert_eq!((config.limits, config.token_lifetime_max_seconds), (rates(0, 0, 50), None));
+    let text = "[limits]\nkey_pair_per_second = 100\nfailed_authentications_per_second = 0\n[tokens]\nlifetime_max_seconds = 3600\n[server]\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
+    let config = read(text, &[("TOLLHOUSE_LIMITS__MERCHANT_ACCOUNT_PER_SECOND", "1000000")]).unwrap();
+    assert_eq!((config.limits, config.token_lifetime_max_seconds), (rates(100, 1_000_000, 0), Some(3600)));
+    assert_eq!(config.server.trusted_proxies, ["10.0.0.0/8".parse().unwrap()]);
+    check(
+        "[limits]\nkey_pair_per_second = 1000001\n",
+        &[],
+        "FILE:2: `limits.key_pair_per_second` must be a whole number of requests per second from 1 to 1000000, or 0 for no limit",
+    );
+    check("[tokens]\nlifetime_max_seconds = \"1h\"\n", &[], "FILE:2: `tokens.lifetime_max_seconds` must be a whole number, without quotes");
+    check(
+        "",
+        &[("TOLLHOUSE_TOKENS__LIFETIME_MAX_SECONDS", "-1")],
+        "TOLLHOUSE_TOKENS__LIFETIME_MAX_SECONDS: `tokens.lifetime_max_seconds` must be a whole number of seconds from 1 to 3153600000, or 0 for no limit",
+    );
 }
 
 #[test]

@@ -17,7 +17,13 @@ impl Measurements {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).context("something else measures already")?;
         metrics::describe_gauge!("tollhouse_connections", "Connections of clients that are open.");
+        metrics::describe_gauge!("tollhouse_database_writable", "1 while the last write came through, 0 while writing fails.");
         metrics::describe_histogram!("tollhouse_http_request_duration_seconds", "Time from the header of a request to its answer.");
+        metrics::describe_gauge!(
+            "tollhouse_audit_checkpoint_timestamp_seconds",
+            "Until when the audit log is known to be covered by a signed checkpoint (Unix time)."
+        );
+        metrics::describe_counter!("tollhouse_audit_events_dropped_total", "Events of the audit log that were lost.");
         metrics::gauge!("tollhouse_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self(handle))
     }

@@ -10,17 +10,13 @@ use tokio::net::TcpStream;
 use crate::observability::internal_address;
 use crate::support::{adyen_request, eventually, simulated_adyen, sqlite};
 
-/// The real limits, which `docs/configuration.md` promises.
-const HEADER_LIMIT: Duration = Duration::from_secs(10);
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
-
 /// A client for many requests on one connection.
 fn client(configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> reqwest::Client {
     configure(reqwest::Client::builder().no_proxy()).build().unwrap()
 }
 
-/// A server with a certificate of its own, and that certificate.
-async fn over_tls() -> (Server, reqwest::Certificate) {
+/// A server with a certificate of its own, which is in `cert.pem` of its plan, and that certificate.
+pub(crate) async fn over_tls() -> (Server, reqwest::Certificate) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let plan = sqlite();
     let (cert, key) = (plan.file("cert.pem"), plan.file("key.pem"));
@@ -98,43 +94,6 @@ async fn both_protocols_with_tls_by_alpn() {
     plain.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(!rest(&mut plain).await.contains("HTTP/1.1 200"));
     server.end().await;
-}
-
-#[tokio::test]
-async fn a_connection_that_says_too_little_is_closed_at_its_limit() {
-    // The one test that waits for a limit of the product: ten seconds, all connections side by side.
-    let server = sqlite().start().await;
-    let (secure, _) = over_tls().await;
-    let beginnings: [(&Server, &[u8], Duration); 7] = [
-        (&server, b"", HEADER_LIMIT),
-        (&server, b"G", HEADER_LIMIT),
-        (&server, b"GET /healthz HTTP/1.1\r\nhost: x\r\n", HEADER_LIMIT),
-        (&server, b"PRI * HTTP/2.0\r\n", HEADER_LIMIT),
-        (&server, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HEADER_LIMIT),
-        (&secure, b"", HANDSHAKE_LIMIT),
-        (&secure, b"\x16\x03\x01\x02\x00", HANDSHAKE_LIMIT),
-    ];
-    let mut connections = tokio::task::JoinSet::new();
-    for (server, beginning, limit) in beginnings {
-        let (mut stream, what) = (connect(server).await, beginning.escape_ascii().to_string());
-        stream.write_all(beginning).await.unwrap();
-        let began = Instant::now();
-        connections.spawn(async move {
-            let answer = tokio::time::timeout(Duration::from_secs(30), rest(&mut stream)).await;
-            let answer = answer.unwrap_or_else(|_| panic!("`{what}` is still open"));
-            // The clock of the server began a little before ours.
-            let (elapsed, slack) = (began.elapsed(), Duration::from_millis(500));
-            assert!(
-                elapsed + slack >= limit && elapsed < limit + Duration::from_secs(10),
-                "`{what}` was closed after {elapsed:?}: {answer}"
-            );
-        });
-    }
-    connections.join_all().await;
-    let reply = server.merchant().get("/roles").await;
-    reply.expect(200);
-    server.end().await;
-    secure.end().await;
 }
 
 /// A server with a request in it whose body is not complete, so that a drain has something to wait for.

@@ -9,6 +9,7 @@ use testkit::server::{Plan, Server};
 use crate::support::{adyen_request, eventually, service, simulated_adyen, sqlite};
 
 mod canaries;
+pub(crate) mod rows;
 
 /// Lines of the log, each of which has to be JSON.
 pub(crate) fn lines(log: &str) -> Vec<Value> {
@@ -22,12 +23,12 @@ pub(crate) fn internal_address(server: &Server) -> String {
     line["address"].as_str().unwrap().to_owned()
 }
 
-async fn page(internal: &str, path: &str) -> reqwest::Response {
+pub(crate) async fn page(internal: &str, path: &str) -> reqwest::Response {
     reqwest::Client::builder().no_proxy().build().unwrap().get(format!("http://{internal}{path}")).send().await.unwrap()
 }
 
 /// The value of a sample: its name, and labels that it has among others.
-fn sample(metrics: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+pub(crate) fn sample(metrics: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let has = |line: &str| labels.iter().all(|(label, value)| line.contains(&format!("{label}=\"{value}\"")));
     let is_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && has(line);
     metrics.lines().find(is_it)?.rsplit(' ').next()?.parse().ok()
@@ -54,10 +55,21 @@ async fn the_internal_listener_tells_health_and_counts_sessions() {
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
     assert!(kind.starts_with("text/plain"), "{kind}");
     let metrics = response.text().await.unwrap();
-    let of = |status, code| [("definition", "adyen-card"), ("status", status), ("code", code)];
+    let of = |status, code| [("definition", "adyen-card"), ("payment_service", id.as_str()), ("status", status), ("code", code)];
     assert_eq!(sample(&metrics, "tollhouse_sessions_total", &of("succeeded", "none")), Some(2.0), "{metrics}");
     assert_eq!(sample(&metrics, "tollhouse_sessions_total", &of("failed", "INVALID_SERVICE_REQUEST")), Some(1.0), "{metrics}");
-    assert_eq!(sample(&metrics, "tollhouse_outbound_calls_total", &[("provider", "adyen"), ("result", "2xx")]), Some(2.0), "{metrics}");
+    let call = [("provider", "adyen"), ("payment_service", id.as_str()), ("result", "2xx")];
+    assert_eq!(sample(&metrics, "tollhouse_outbound_calls_total", &call), Some(2.0), "{metrics}");
+    for (name, value) in [
+        ("tollhouse_breaker_state", 0.0),
+        ("tollhouse_breaker_rejections_total", 0.0),
+        ("tollhouse_in_flight_rejections_total", 0.0),
+        ("tollhouse_service_calls_in_flight", 0.0),
+        ("tollhouse_retries_total", 0.0),
+        ("tollhouse_retry_budget_exhausted_total", 0.0),
+    ] {
+        assert_eq!(sample(&metrics, name, &[("payment_service", &id)]), Some(value), "{name} {metrics}");
+    }
     let stranger = metrics.lines().find(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("tollhouse_"));
     assert_eq!(stranger, None, "every name begins alike, so that a query finds all of them");
     assert_eq!(sample(&metrics, "tollhouse_session_duration_seconds_count", &[("definition", "adyen-card")]), Some(3.0), "{metrics}");
@@ -65,7 +77,7 @@ async fn the_internal_listener_tells_health_and_counts_sessions() {
     assert_eq!(sample(&metrics, "tollhouse_http_request_duration_seconds_count", &route), Some(3.0), "{metrics}");
     assert_eq!(sample(&metrics, "tollhouse_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), Some(1.0), "{metrics}");
     assert!(sample(&metrics, "tollhouse_connections", &[]).is_some_and(|open| open >= 1.0), "{metrics}");
-    for hidden in ["canary", "default", id.as_str(), "ShopECOM"] {
+    for hidden in ["canary", "default", "ShopECOM"] {
         assert!(!metrics.contains(hidden), "no label holds {hidden}: {metrics}");
     }
     server.end().await;
@@ -153,7 +165,7 @@ async fn traces_reach_a_collector_when_one_is_named() {
     let sent: Vec<u8> = received.iter().flat_map(|request| request.body.clone()).collect();
     let request_id = session.header("x-request-id").unwrap();
     for text in ["toll-of-a-test", "request", "outbound_call", "/payment-services/{payment_service_id}/sessions", request_id] {
-        assert!(canaries::contains(&sent, text.as_bytes()), "no `{text}` among {} bytes of spans", sent.len());
+        assert!(testkit::canary::contains(&sent, text.as_bytes()), "no `{text}` among {} bytes of spans", sent.len());
     }
 }
 

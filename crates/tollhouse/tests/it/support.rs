@@ -13,12 +13,12 @@ static DOCUMENT: LazyLock<Conformance> = LazyLock::new(|| Conformance::new(api::
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tollhouse");
 
 /// Runs a test on an empty SQLite database, and on an empty PostgreSQL database where `TOLLHOUSE_TEST_POSTGRES` names a server.
-pub(crate) async fn on_each_engine(test: impl AsyncFn(&Server)) {
+pub(crate) async fn on_each_engine(test: impl AsyncFnMut(&Server)) {
     on_each_engine_with(|plan| plan, test).await;
 }
 
 /// The same with a server that is started differently.
-pub(crate) async fn on_each_engine_with(configure: impl Fn(Plan) -> Plan, test: impl AsyncFn(&Server)) {
+pub(crate) async fn on_each_engine_with(configure: impl Fn(Plan) -> Plan, mut test: impl AsyncFnMut(&Server)) {
     for plan in plans().await {
         let server = configure(plan).start().await;
         test(&server).await;

@@ -39,13 +39,13 @@ const RESOURCE_TYPE: QueryParameter = text("resource_type", "Only entries about 
 
 async fn list_audit_logs(State(app): State<App>, tenant: Tenant, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::Time);
+    let page = query.page_of(&mut problems, Sorted::Time, &tenant.scope);
     let filter = Filter {
         action: query.one(&mut problems, "action", AuditAction::parse, "Unknown action"),
         user_id: query.id(&mut problems, "user_id", ApiKeyPairId::parse),
         resource_type: query.text(&mut problems, "resource_type"),
     };
     problems.check()?;
-    let found = audit::list(&app.engine, &tenant.caller, &tenant.scope, &page, &filter).await?;
-    error::ok(&WireList::of(found, &page, WireAuditEntry::of))
+    let found = audit::list(&app.engine, &tenant.caller, &tenant.request, &tenant.scope, &page, &filter).await?;
+    error::ok(&WireList::in_account(&tenant.scope, found, &page, WireAuditEntry::of))
 }

@@ -55,11 +55,11 @@ const PARAMETERS: [QueryParameter; 13] = [
 
 async fn list_payment_service_sessions(State(app): State<App>, tenant: Tenant, query: Query) -> Answer {
     let mut problems = Problems::default();
-    let page = query.page(&mut problems, Sorted::Time);
+    let page = query.page_of(&mut problems, Sorted::Time, &tenant.scope);
     let filter = read(&mut problems, &query);
     problems.check()?;
     let found = session_records::list(&app.engine, &tenant.scope, &page, &filter).await?;
-    error::ok(&WireList::of(found, &page, WireSessionRecord::of))
+    error::ok(&WireList::in_account(&tenant.scope, found, &page, WireSessionRecord::of))
 }
 
 fn read(problems: &mut Problems, query: &Query) -> Filter {

@@ -41,8 +41,8 @@ async fn list_payment_services(State(app): State<App>, tenant: Tenant, query: Qu
         method: query.one(&mut problems, "method", known, "Unknown method"),
         deleted: query.boolean(&mut problems, "deleted").unwrap_or(false),
     };
-    let page = query.page(&mut problems, Sorted::Time);
+    let page = query.page_of(&mut problems, Sorted::Time, &tenant.scope);
     problems.check()?;
     let found = payment_services::list(&app.engine, &tenant.scope, &page, &filter).await?;
-    error::ok(&WireList::of(found, &page, WirePaymentService::of))
+    error::ok(&WireList::in_account(&tenant.scope, found, &page, WirePaymentService::of))
 }

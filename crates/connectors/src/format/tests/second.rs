@@ -1,6 +1,6 @@
 //! `[call.second]` and `[simulator.second]`.
 
-use super::{GOOD, said};
+use super::{GOOD, check_changed, said};
 use crate::format::parse;
 use crate::model::{Name, Part};
 
@@ -26,8 +26,7 @@ refuse.400 ="#;
 
 #[track_caller]
 fn check(from: &str, to: &str, expected: &[&str]) {
-    assert!(good().contains(from), "{from}");
-    assert_eq!(said(&good().replacen(from, to, 1)), expected, "{from} -> {to}");
+    check_changed(&good(), &[(from, to)], expected);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is said about `[tls]`.
 
 use super::super::parse;
+use super::super::tests::check_changed;
 
 const GOOD: &str = r#"format = 1
 id = "psp"
@@ -24,12 +25,7 @@ roots = "{{ field.ca }}"
 
 #[track_caller]
 fn check(changes: &[(&str, &str)], expected: &[&str]) {
-    let text = changes.iter().fold(GOOD.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "{from}");
-        text.replacen(from, to, 1)
-    });
-    let said: Vec<String> = parse(&text, "x").err().unwrap_or_default().iter().map(ToString::to_string).collect();
-    assert_eq!(said, expected, "{changes:?}");
+    check_changed(GOOD, changes, expected);
 }
 
 #[test]

@@ -1,7 +1,20 @@
 //! What the guard refuses before anybody is asked or called.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::session::Delivered;
+use http::{HeaderMap, Method};
+use tokio::time::Instant;
+
+use super::super::{
+    Backoff, CALL_TIMEOUT, CONNECT_TIMEOUT, CallFailure, Outbound, OutboundOptions, OutgoingRequest, Proxy, Resend, Resolution, Terms,
+};
 use super::EgressRefusal::{Address, Port, Scheme, UserInfo};
 use super::*;
+use crate::fixtures::measured::Measured;
+use crate::guard::Budget;
 
 const NOTHING: EgressPolicy = EgressPolicy { allow: Vec::new(), allow_http: false };
 
@@ -108,6 +121,35 @@ fn r30_hostile_urls_are_refused() {
     for (url, refusal) in HOSTILE {
         assert_eq!(check(&NOTHING, Route::Guarded, url), Err(refusal), "{url}");
     }
+}
+
+/// Row R30 once more: what was refused when somebody looked at it is refused when it is called, and nothing is connected to. A proxy changes nothing.
+#[tokio::test]
+async fn r30_hostile_urls_are_refused_again_when_they_are_called() {
+    let measured = Measured::default();
+    let _recorder = metrics::set_default_local_recorder(&measured);
+    for proxy in [None, Some(Proxy::parse("http://127.0.0.1:1").unwrap())] {
+        let options = OutboundOptions {
+            egress: NOTHING,
+            proxy,
+            extra_roots: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            call_timeout: CALL_TIMEOUT,
+            resolution: Resolution::Fixed(BTreeMap::new()),
+            backoff: Backoff::Fixed(Duration::ZERO),
+        };
+        let outbound = Outbound::new(options).unwrap();
+        for (url, refusal) in HOSTILE {
+            let (headers, body) = (HeaderMap::new(), Bytes::new());
+            let request = OutgoingRequest { method: Method::POST, url: Url::parse(url).unwrap(), headers, body, identity: None };
+            let budget = Budget::default();
+            let deadline = Instant::now() + CALL_TIMEOUT;
+            let terms = Terms { route: Route::Guarded, deadline, resend: Resend::Declared, budget: &budget };
+            let exchange = outbound.send(&request, &terms).await;
+            assert_eq!((exchange.delivered, exchange.result.err()), (Delivered::No, Some(CallFailure::Refused(refusal))), "{url}");
+        }
+    }
+    assert!(measured.of("tollhouse_outbound_connections_total").is_empty(), "{measured:?}");
 }
 
 #[test]

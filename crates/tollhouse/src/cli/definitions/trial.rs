@@ -133,7 +133,7 @@ impl Trial {
             connector: Arc::clone(connector),
             credentials: Credentials::for_connector(connector, stored),
             // A new one each time: tokens are kept per service, and a trial with other credentials must not find them.
-            service: self.ids.v4(),
+            service: Some(self.ids.v4()),
             account: MerchantAccountId::default_account(),
         }
     }

@@ -44,6 +44,7 @@ pub(super) async fn run(subject: &Subject) -> anyhow::Result<Vec<String>> {
 fn outbound() -> anyhow::Result<Outbound> {
     let options = OutboundOptions {
         egress: EgressPolicy { allow: Vec::new(), allow_http: false },
+        proxy: None,
         extra_roots: None,
         connect_timeout: CONNECT_TIMEOUT,
         call_timeout: CALL_TIMEOUT,
