@@ -106,7 +106,9 @@ impl Stage {
     }
 
     async fn measured(&self, name: &str, id: &str) -> f64 {
-        let metrics = page(&self.internal, "/metrics").await.text().await.unwrap();
+        // With a client that is there already: a new one costs more than a session.
+        let request = self.client.get(format!("http://{}/metrics", self.internal));
+        let metrics = request.send().await.expect("the internal listener answers").text().await.unwrap();
         sample(&metrics, name, &[("payment_service", id)]).unwrap_or_default()
     }
 
@@ -150,7 +152,13 @@ async fn r15_a_service_that_fails_is_left_alone_and_taken_back_when_it_is_well()
     let stage = Stage::new().await;
     stage.ill_answers(Reply::json(503, "{}"));
     let begun = Instant::now();
-    let mut sessions = stage.load(&stage.ill, async || stage.breaker(&stage.ill).await > 0.0).await;
+    // At once, so that the slowest machine makes enough calls within the seconds that are looked at.
+    let mut first = JoinSet::new();
+    for _ in 0..30 {
+        first.spawn(stage.session(&stage.ill));
+    }
+    let mut sessions = first.join_all().await;
+    sessions.extend(stage.load(&stage.ill, async || stage.breaker(&stage.ill).await > 0.0).await);
     let opened = begun.elapsed();
     // It goes on failing, and a probe now and then finds out.
     let failing = Duration::from_secs(u64::try_from(promise.count(4, 60)).unwrap());
@@ -158,7 +166,7 @@ async fn r15_a_service_that_fails_is_left_alone_and_taken_back_when_it_is_well()
     let (calls, refused) = (stage.calls_of_the_ill(), with_code(&sessions, Some("SERVICE_UNAVAILABLE")));
     assert_eq!(calls + refused, sessions.len(), "each session is a call or refused, and none is two");
     assert!(calls >= 20 && refused > 0, "{calls} calls, {refused} refused");
-    let allowed = 20 + 200 + usize::try_from(begun.elapsed().as_secs() / 3).unwrap();
+    let allowed = 30 + 200 + usize::try_from(begun.elapsed().as_secs() / 3).unwrap();
     assert!(calls < allowed, "{calls} calls to a service that fails");
     assert_eq!(stage.session(&stage.well).await.answer["status"], "succeeded", "the other one is called as usual");
 

@@ -99,7 +99,8 @@ async fn r14_nonsense_is_a_failed_session_and_costs_no_memory() {
     let promise = Promise::new("R14");
     let stage = Stage::new().await;
     let path = format!("/payment-services/{}/sessions", stage.well);
-    let session = async || stage.server.merchant().post_text(&path, "{}").await.expect(200);
+    let merchant = stage.server.merchant();
+    let session = async || merchant.post_text(&path, "{}").await.expect(200);
     // Everything that is made once is made now.
     for _ in 0..20 {
         assert_eq!(session().await["status"], "succeeded");
