@@ -108,6 +108,11 @@ pub(crate) const TABLES: &[Table] = tables! {
         api_key_pair_id Uuid, status Text, code Text, status_code Integer, delivered Text, amount Integer, currency Text, country Text,
         reference Text, service_session_id Text, support_id Text, service_code Text, duration_ms Integer, service_duration_ms Integer,
         created_at Integer;
+    idempotency_keys (merchant_account_id, operation, path, idempotency_key) =
+        merchant_account_id Text, operation Text, path Text, idempotency_key Text, fingerprint Bytes, attempt_id Uuid, state Text,
+        execution_id Uuid, lease_until Integer, payment_service_id Uuid, definition_id Text, definition_hash Text, api_key_pair_id Uuid,
+        request_id Text, started_at Integer, recognised_until Integer, data_key_version Integer, sealed Bytes, created_at Integer,
+        expires_at Integer;
 };
 
 /// The tables in which a migration leaves a row: a database in which only these have rows is a new one. A test holds it against a new one.

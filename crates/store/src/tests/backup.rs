@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use domain::idempotency::UsedKey;
 use domain::payment_service::FieldSet;
 use domain::session::RecordedFacts;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, SqliteConnection};
 
 use super::fixtures::{account, audit_entry, data_key, field, key_pair, moment, record, role, scope, service, two_accounts};
+use super::idempotency_keys::{answer, used};
 use super::{PATIENT, Place, each_engine, on_postgres, sqlite_url};
 use crate::backup::{self, Backup, BackupError, Info, Maker, examine};
 use crate::copy::{FILLED_BY_MIGRATIONS, Kind, TABLES};
 use crate::merchant_accounts::SealedSecret;
-use crate::{Database, OpenError, api_key_pairs, audit_log, data_keys, merchant_accounts, payment_services, roles};
+use crate::{Database, OpenError, api_key_pairs, audit_log, data_keys, idempotency_keys, merchant_accounts, payment_services, roles};
 
 /// More than fit into one statement, and no multiple of one.
 const RECORDS: u128 = 300;
@@ -50,6 +52,10 @@ async fn fill(db: &Database) {
     api_key_pairs::insert(&mut tx, &bare).await.unwrap();
     for number in 1..=3 {
         audit_log::append(&mut tx, &audit_entry(number, (number == 2).then_some("default"))).await.unwrap();
+    }
+    for (number, answer) in [(1, None), (2, Some(answer()))] {
+        let key = UsedKey { answer, ..used(&format!("key-{number}"), number) };
+        assert!(idempotency_keys::insert(&mut tx, &scope("default"), &key).await.unwrap());
     }
     tx.bump_version().await.unwrap();
     tx.commit().await.unwrap();
@@ -234,6 +240,47 @@ async fn a_database_whose_schema_is_not_ours_is_not_backed_up() {
     std::fs::write(&file, "").unwrap();
     let error = backup::create(&empty, &file, maker()).await.unwrap_err();
     assert!(matches!(error, BackupError::Open(OpenError::OlderSchema { database: 0, .. })), "{error}");
+}
+
+/// The first release's schema, with a row, described as its backups are.
+async fn backup_of_the_first_schema(file: &Path) {
+    let mut connection = SqliteConnection::connect(&format!("sqlite:{}?mode=rwc", file.display())).await.unwrap();
+    crate::schema::migrate_sqlite_to(1, &mut connection).await.unwrap();
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let describe = "CREATE TABLE backup_info (format_version, tollhouse_version, schema_version, engine, created_at, root_key_ids); \
+                    CREATE TABLE backup_tables (name, \"rows\"); INSERT INTO backup_info VALUES (1, '0.1.0', 1, 'sqlite', 1, '[]'); \
+                    INSERT INTO roles VALUES (x'00000000000000000000000000000001', 'Old', 'old', '', '[]', 1);";
+    connection.execute(describe).await.unwrap();
+    for name in names {
+        let sql = format!("INSERT INTO backup_tables SELECT '{name}', COUNT(*) FROM {name}");
+        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn r23_an_older_backup_is_brought_up_to_date_on_the_way_and_stays_as_it_is() {
+    each_engine(|target| async move {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, copy) = (directory.path().join("old"), directory.path().join("copy"));
+        backup_of_the_first_schema(&file).await;
+        let before = std::fs::read(&file).unwrap();
+        let found = examine(&file).await;
+        assert_eq!((found.problems, found.is_older), (Vec::new(), true));
+        assert!(matches!(Backup::open(&file).await.map(|_| ()), Err(OpenError::OlderSchema { database: 1, .. })));
+        std::fs::copy(&file, &copy).unwrap();
+        backup::migrate_copy(&copy).await.unwrap();
+        backup::restore(&Backup::open(&copy).await.unwrap(), &target.db).await.unwrap();
+        let kept = roles::all(&mut target.db.read().await.unwrap()).await.unwrap();
+        assert_eq!(kept.iter().map(|role| role.slug.as_str()).collect::<Vec<_>>(), ["old"]);
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn session(number: u128) -> SessionRecordId {
 }
 
 /// A key that was first used at second 0, whose lease is over at second 10 and whose time at second 100.
-fn used(key: &str, execution: u128) -> UsedKey {
+pub(super) fn used(key: &str, execution: u128) -> UsedKey {
     UsedKey {
         merchant_account_id: account_id("default"),
         place: KeyPlace {
@@ -46,7 +46,7 @@ fn used(key: &str, execution: u128) -> UsedKey {
     }
 }
 
-fn answer() -> SealedAnswer {
+pub(super) fn answer() -> SealedAnswer {
     SealedAnswer { data_key_version: 1, sealed: vec![1, 2, 3] }
 }
 

@@ -26,11 +26,15 @@ const CANARY: &str = "backup-canary-7f3a9c5e1d";
 const SESSIONS_BETWEEN: usize = 6;
 
 /// What is wrong with a state that a transaction can not have seen, by queries that answer nothing when all is well. Every foreign key is checked beside these.
-const CONTRADICTIONS: [&str; 5] = [
+const CONTRADICTIONS: [&str; 7] = [
     "SELECT 'gap in the audit log' FROM audit_log a, instance i GROUP BY i.id \
      HAVING COUNT(*) <> MAX(a.sequence) OR MIN(a.sequence) <> 1 OR MAX(a.sequence) <> i.audit_sequence",
     "SELECT 'record without service' FROM session_records r LEFT JOIN payment_services s ON s.id = r.payment_service_id \
      WHERE s.id IS NULL OR s.merchant_account_id <> r.merchant_account_id",
+    // The record and the answer are written in one transaction.
+    "SELECT 'answered key without record' FROM idempotency_keys k WHERE k.state = 'answered' AND NOT EXISTS \
+     (SELECT 1 FROM session_records r WHERE r.id = k.execution_id AND r.merchant_account_id = k.merchant_account_id)",
+    "SELECT 'record without the answer of its key' FROM idempotency_keys k JOIN session_records r ON r.id = k.execution_id WHERE k.state = 'started'",
     "SELECT 'service without fields' FROM payment_services s WHERE NOT EXISTS (SELECT 1 FROM payment_service_fields f WHERE f.payment_service_id = s.id)",
     "SELECT 'service without audit entry' FROM payment_services s WHERE NOT EXISTS \
      (SELECT 1 FROM audit_log a WHERE a.resource_type = 'payment-service' AND a.action = 'created' AND lower(replace(a.resource_id, '-', '')) = lower(hex(s.id)))",
@@ -49,7 +53,6 @@ struct Load<'s> {
 impl Load<'_> {
     async fn sessions(&self, lane: usize) {
         let path = format!("/payment-services/{}/sessions", self.service);
-        let caller = self.server.merchant();
         for number in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -57,11 +60,15 @@ impl Load<'_> {
             let reference = format!("order-{lane}-{number}");
             let mut request = adyen_request();
             request["reference"] = json!(reference);
-            // Refused by the payment service.
-            if number % 2 == 1 {
+            let caller = self.server.merchant();
+            let answer = if number % 2 == 0 {
+                caller.header("idempotency-key", &reference).post(&path, &request).await
+            } else {
+                // Refused by the payment service.
                 request.as_object_mut().unwrap().remove("returnUrl");
-            }
-            caller.post(&path, &request).await.expect(200);
+                caller.post(&path, &request).await
+            };
+            answer.expect(200);
             self.acknowledged.lock().await.insert(reference);
         }
     }
@@ -150,7 +157,7 @@ async fn r22_backups_made_under_load_are_consistent_and_start_on_either_engine()
         measured.push(references(&last).await.len());
         for place in Place::on_each_engine().await {
             place.adopt(&server.plan);
-            assert_restored(&place, &last, &server).await;
+            assert_restored(&place, &last, &server, &load.service).await;
         }
         server.end().await;
     }
@@ -158,7 +165,7 @@ async fn r22_backups_made_under_load_are_consistent_and_start_on_either_engine()
 }
 
 /// Restores into an empty database, starts a server on it, and compares.
-async fn assert_restored(place: &Place, file: &Path, origin: &Server) {
+async fn assert_restored(place: &Place, file: &Path, origin: &Server, service: &str) {
     let restored = place.run(&["backup", "restore", &file.display().to_string()]).await;
     assert_eq!(restored.code, 0, "{restored:?}");
     let copy = place.file("copy-of-restored");
@@ -171,10 +178,19 @@ async fn assert_restored(place: &Place, file: &Path, origin: &Server) {
 
     let key = Key::from_pem(&std::fs::read_to_string(origin.plan.file("private_key.pem")).unwrap());
     let server = place.plan().serve_for(key).await;
-    let services = server.merchant().get("/payment-services").await.expect(200);
-    let id = services["items"][0]["id"].as_str().unwrap();
-    let session = server.merchant().post(&format!("/payment-services/{id}/sessions"), &adyen_request()).await.expect(200);
+    let path = format!("/payment-services/{service}/sessions");
+    let session = server.merchant().post(&path, &adyen_request()).await.expect(200);
     assert_eq!(session["status"], "succeeded", "the credentials open");
+    let key = texts(file, "SELECT idempotency_key FROM idempotency_keys WHERE state = 'answered' LIMIT 1").await.remove(0);
+    let mut request = adyen_request();
+    request["reference"] = json!(key);
+    let again = server.merchant().header("idempotency-key", &key).post(&path, &request).await;
+    again.expect(200);
+    assert_eq!(
+        again.header("idempotent-replayed"),
+        Some("true"),
+        "what was answered before the backup is answered after it, and carried out once"
+    );
     server.end().await;
 }
 
