@@ -73,7 +73,8 @@ macro_rules! tables {
 
 /// Every table with its primary key, those that others point at first. A test compares the list with the schema of both engines.
 pub(crate) const TABLES: &[Table] = tables! {
-    instance (id) = id Integer, version Integer, audit_sequence Integer;
+    instance (id) =
+        id Integer, version Integer, audit_sequence Integer, audit_chained Integer, audit_head Bytes, installation_id Uuid;
     write_probe (id) = id Integer, tries Integer;
     merchant_accounts (id) =
         id Text, display_name Text, account_updater_enabled Boolean, account_updater_request_encryption_key Text,
@@ -102,7 +103,7 @@ pub(crate) const TABLES: &[Table] = tables! {
     api_key_pair_merchant_accounts (api_key_pair_id, merchant_account_id) = api_key_pair_id Uuid, merchant_account_id Text;
     audit_log (sequence) =
         sequence Integer, id Uuid, merchant_account_id Text, action Text, resource_type Text, resource_id Text, resource_name Text,
-        actor_id Uuid, actor_name Text, request_id Text, origin Text, created_at Integer;
+        actor_id Uuid, actor_name Text, request_id Text, origin Text, created_at Integer, details Text, hash Bytes;
     session_records (id) =
         id Uuid, merchant_account_id Text, request_id Text, payment_service_id Uuid, definition_id Text, definition_hash Text,
         api_key_pair_id Uuid, status Text, code Text, status_code Integer, delivered Text, amount Integer, currency Text, country Text,
