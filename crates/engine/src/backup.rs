@@ -9,6 +9,7 @@ use store::backup::Backup;
 use store::data_keys::WrappedDataKey;
 use store::{StoreError, Tx};
 
+use crate::audit::{self, Flaw, Verdict};
 use crate::merchant_accounts;
 use crate::payment_services::fields;
 use crate::signing::PublicKey;
@@ -50,6 +51,7 @@ pub async fn check(backup: &Backup, keys: Option<Keys<'_>>) -> Result<Findings, 
             findings.problems.push(format!("api_key_pairs: column public_key of {} is damaged", pair.id));
         }
     }
+    findings.problems.extend(flaw_of_audit_log(&mut tx).await?);
     let Some(keys) = keys else { return Ok(findings) };
     let opened = findings.open_keys(keys.root_keys, &stored.data_keys);
     for (service, held) in &stored.services {
@@ -59,6 +61,15 @@ pub async fn check(backup: &Backup, keys: Option<Keys<'_>>) -> Result<Findings, 
         findings.open_secrets(&opened, &mut tx, &account.id).await?;
     }
     Ok(findings)
+}
+
+/// What is wrong with the audit log of a backup. Checkpoints are not asked: they are newer than the backup, or somewhere else.
+async fn flaw_of_audit_log(tx: &mut Tx) -> Result<Option<String>, StoreError> {
+    let Verdict::Flawed(finding) = audit::verify(tx, &[]).await? else { return Ok(None) };
+    let chained = store::audit_log::chain::head(tx).await?.sequence;
+    // Entries of a version that kept no chain get their hashes with the next entry.
+    let waits = finding.flaw == Flaw::WithoutHash && finding.sequence > chained;
+    Ok((!waits).then(|| format!("audit_log: {finding}")))
 }
 
 /// The data keys that open, by account and version.
