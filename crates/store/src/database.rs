@@ -163,7 +163,7 @@ impl Database {
     /// Copies one state of everything into an empty SQLite file, beside whoever reads and writes.
     pub(crate) async fn copy_into(&self, file: &Path) -> Result<(), BackupError> {
         match &self.0.source.store {
-            // The engine copies its own files ten times faster than rows can be handed over.
+            // The engine copies its own file as a whole; no row has to be handed over.
             Store::Sqlite(source) => {
                 let path = file.to_str().ok_or(OpenError::Url("the path of a file must be UTF-8 text"))?;
                 Ok(source.copy_into(path).await.map_err(|error| StoreError::of("copy the database file", error))?)
