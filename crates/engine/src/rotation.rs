@@ -119,6 +119,8 @@ pub struct DataKeyStatus {
     pub root_key: String,
     /// How many values it seals.
     pub values: i64,
+    /// How many answers of idempotency keys it seals.
+    pub answers: i64,
 }
 
 /// Wraps every data key with the active root key that another one wraps, and answers how many there were. Nothing is changed when one of them does not open.
@@ -185,14 +187,15 @@ pub async fn status(database: &Database, root_keys: &RootKeys) -> Result<KeyStat
             None => roots.push(RootKeyStatus { id: wrapped.root_key_id.clone(), role: RootKeyRole::Unknown, data_keys: 1 }),
         }
     }
-    let values = |account: &MerchantAccountId, version| {
-        usage.iter().find(|used| &used.account == account && used.version == version).map_or(0, |used| used.values)
-    };
-    let data_keys = stored.into_iter().map(|wrapped| DataKeyStatus {
-        values: values(&wrapped.account, wrapped.version),
-        account: wrapped.account,
-        version: wrapped.version,
-        root_key: wrapped.root_key_id,
+    let data_keys = stored.into_iter().map(|wrapped| {
+        let used = usage.iter().find(|used| used.account == wrapped.account && used.version == wrapped.version);
+        DataKeyStatus {
+            values: used.map_or(0, |used| used.values),
+            answers: used.map_or(0, |used| used.answers),
+            account: wrapped.account,
+            version: wrapped.version,
+            root_key: wrapped.root_key_id,
+        }
     });
     Ok(KeyStatus { data_keys: data_keys.collect(), root_keys: roots })
 }

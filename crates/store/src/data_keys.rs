@@ -29,6 +29,8 @@ pub struct Usage {
     pub version: i64,
     /// Fields of payment services and secrets of the account.
     pub values: i64,
+    /// Answers of idempotency keys, which live for a day and are never sealed anew.
+    pub answers: i64,
 }
 
 macro_rules! columns {
@@ -50,13 +52,18 @@ statements! {
                                      WHERE f.merchant_account_id = data_keys.merchant_account_id AND f.data_key_version = data_keys.version) \
                      AND NOT EXISTS (SELECT 1 FROM merchant_account_secrets s \
                                      WHERE s.merchant_account_id = data_keys.merchant_account_id AND s.data_key_version = data_keys.version) \
+                     AND NOT EXISTS (SELECT 1 FROM idempotency_keys k \
+                                     WHERE k.merchant_account_id = data_keys.merchant_account_id AND k.data_key_version = data_keys.version) \
                      RETURNING version";
-    USAGE = "SELECT merchant_account_id, data_key_version, CAST(SUM(sealed_values) AS BIGINT) FROM ( \
-             SELECT merchant_account_id, data_key_version, COUNT(*) AS sealed_values FROM payment_service_fields \
+    USAGE = "SELECT merchant_account_id, data_key_version, CAST(SUM(sealed_values) AS BIGINT), CAST(SUM(sealed_answers) AS BIGINT) FROM ( \
+             SELECT merchant_account_id, data_key_version, COUNT(*) AS sealed_values, 0 AS sealed_answers FROM payment_service_fields \
              GROUP BY merchant_account_id, data_key_version \
              UNION ALL \
-             SELECT merchant_account_id, data_key_version, COUNT(*) AS sealed_values FROM merchant_account_secrets \
-             GROUP BY merchant_account_id, data_key_version) AS used \
+             SELECT merchant_account_id, data_key_version, COUNT(*) AS sealed_values, 0 AS sealed_answers FROM merchant_account_secrets \
+             GROUP BY merchant_account_id, data_key_version \
+             UNION ALL \
+             SELECT merchant_account_id, data_key_version, 0 AS sealed_values, COUNT(*) AS sealed_answers FROM idempotency_keys \
+             WHERE data_key_version IS NOT NULL GROUP BY merchant_account_id, data_key_version) AS used \
              GROUP BY merchant_account_id, data_key_version ORDER BY merchant_account_id, data_key_version";
 }
 
@@ -101,13 +108,13 @@ pub async fn remove_unused(tx: &mut Tx, account: &MerchantAccountId) -> Result<V
     Ok(rows.into_iter().map(|(version,)| version).collect())
 }
 
-/// How many values are sealed under which key, by account and version. A key that seals nothing is not among them.
+/// How many values and answers are sealed under which key, by account and version. A key that seals nothing is not among them.
 pub async fn usage(tx: &mut Tx) -> Result<Vec<Usage>, StoreError> {
-    let rows = run!(tx, all(String, i64, i64), USAGE)?;
+    let rows = run!(tx, all(String, i64, i64, i64), USAGE)?;
     rows.into_iter()
-        .map(|(account, version, values)| {
+        .map(|(account, version, values, answers)| {
             let at = At { table: "data_keys", id: &format!("{account}/{version}") };
-            Ok(Usage { account: at.known("merchant_account_id", MerchantAccountId::parse(&account))?, version, values })
+            Ok(Usage { account: at.known("merchant_account_id", MerchantAccountId::parse(&account))?, version, values, answers })
         })
         .collect()
 }

@@ -40,8 +40,8 @@ async fn a_data_key_is_wrapped_anew_and_goes_when_it_seals_nothing() {
         merchant_accounts::put_secret(&mut tx, &ours, &secret).await.unwrap();
         let usage = data_keys::usage(&mut tx).await.unwrap();
         assert_eq!(
-            usage.iter().map(|used| (used.account.as_str(), used.version, used.values)).collect::<Vec<_>>(),
-            [("default", 1, 2), ("default", 2, 1)]
+            usage.iter().map(|used| (used.account.as_str(), used.version, used.values, used.answers)).collect::<Vec<_>>(),
+            [("default", 1, 2, 0), ("default", 2, 1, 0)]
         );
         assert!(data_keys::remove_unused(&mut tx, &id).await.unwrap().is_empty());
         payment_services::put_field(&mut tx, &ours, deleted.id, &sealed_under(2, "a")).await.unwrap();

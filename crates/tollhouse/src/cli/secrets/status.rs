@@ -40,6 +40,7 @@ fn as_json(status: &KeyStatus) -> String {
             "version": key.version,
             "root_key_id": key.root_key,
             "sealed_values": key.values,
+            "sealed_answers": key.answers,
         })
     });
     let object = json!({ "root_keys": root_keys.collect::<Vec<_>>(), "data_keys": data_keys.collect::<Vec<_>>() });
@@ -48,12 +49,12 @@ fn as_json(status: &KeyStatus) -> String {
 
 fn as_tables(status: &KeyStatus) -> String {
     let root_keys = status.root_keys.iter().map(|key| vec![key.id.clone(), word(key.role).to_owned(), key.data_keys.to_string()]);
-    let data_keys = status
-        .data_keys
-        .iter()
-        .map(|key| vec![key.account.to_string(), key.version.to_string(), key.root_key.clone(), key.values.to_string()]);
+    let data_keys = status.data_keys.iter().map(|key| {
+        let numbers = [key.values, key.answers].map(|number| number.to_string());
+        [&[key.account.to_string(), key.version.to_string(), key.root_key.clone()][..], &numbers].concat()
+    });
     let roots = table::of_rows(&["ROOT KEY", "ROLE", "DATA KEYS"], root_keys);
-    let keys = table::of_rows(&["MERCHANT ACCOUNT", "DATA KEY", "ROOT KEY", "SEALED VALUES"], data_keys);
+    let keys = table::of_rows(&["MERCHANT ACCOUNT", "DATA KEY", "ROOT KEY", "SEALED VALUES", "SEALED ANSWERS"], data_keys);
     format!("{roots}\n{keys}")
 }
 
