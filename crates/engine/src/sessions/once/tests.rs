@@ -7,10 +7,13 @@ use domain::session::{SessionRecord, SessionStatus};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::bootstrap::Ground;
 use crate::payment_services::{self, NewPaymentService, PaymentServicePatch};
+use crate::rotation::{rotate_data, status};
 use crate::session_records::{self, Filter};
 use crate::sessions::create;
 use crate::testing::instance::{ANYTHING_GOES, Instance, acme, default_scope, fields, first_page};
+use crate::testing::root_keys;
 use crate::testing::warnings::Warnings;
 
 const BODY: &str = r#"{"amount":1000,"currency":"EUR"}"#;
@@ -178,6 +181,31 @@ async fn r05_a_key_is_good_for_24_hours_and_then_forgotten() {
         instance.clock.advance_seconds(KEPT_SECONDS);
         assert_eq!(instance.engine.purge_idempotency_keys().await.unwrap(), 1);
         assert_eq!(instance.engine.purge_idempotency_keys().await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn r47_an_answer_outlives_the_data_key_that_credentials_have_left() {
+    Instance::on_each_engine(async |instance| {
+        service(&instance, acme()).await;
+        let first = now(&instance).await;
+        let (roots, catalogue) = (root_keys(), instance.engine.catalogue());
+        let (clock, ids) = (instance.clock.as_ref(), instance.ids.as_ref());
+        let ground = Ground { database: instance.engine.database(), root_keys: &roots, clock, ids, command: "a rotation" };
+        let done = rotate_data(&ground, &catalogue, default_scope().account()).await.unwrap().unwrap();
+        assert_eq!((done.version, done.removed, done.kept), (2, Vec::new(), vec![1]));
+        let status = status(instance.engine.database(), &roots).await.unwrap();
+        let used: Vec<_> = status.data_keys.iter().map(|key| (key.version, key.values, key.answers)).collect();
+        assert_eq!(used, [(1, 0, 1), (2, 3, 0)]);
+        assert_eq!(before(&instance).await, first);
+        instance.engine.poll_version().await.unwrap();
+        assert_eq!(before(&instance).await, first, "also once the instance has looked");
+
+        instance.clock.advance_seconds(KEPT_SECONDS + 1);
+        assert_eq!(instance.engine.purge_idempotency_keys().await.unwrap(), 1);
+        let done = rotate_data(&ground, &catalogue, default_scope().account()).await.unwrap().unwrap();
+        assert_eq!((done.version, done.removed.len(), done.kept), (3, 2, Vec::new()));
     })
     .await;
 }
