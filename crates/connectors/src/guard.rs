@@ -14,8 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::breaker::{Breaker, Health, Pass, State};
-use crate::outbound::CallFailure;
-use crate::outbound::Exchange;
+use crate::outbound::{CallFailure, Exchange};
 
 pub use self::budget::Budget;
 

@@ -100,7 +100,7 @@ impl Proxy {
         })?;
         match status(&head) {
             Some(200..=299) => Ok(()),
-            Some(status @ (500 | 502..=504)) => {
+            Some(status @ 502..=504) => {
                 tracing::debug!(status, "The proxy does not reach a payment service.");
                 Err(NoTunnel::Unreachable)
             }
