@@ -65,6 +65,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         wrong.push(format!("crates: {forks} places ask which database it is; ENGINE_FORKS says {ENGINE_FORKS}"));
     }
     migrations(root, &mut wrong)?;
+    wrong.extend(crate::promises::without_test(root)?);
     let median = definition_lines_median(root)?;
     if median > DEFINITION_LINES_MEDIAN_MAX {
         wrong.push(format!(
