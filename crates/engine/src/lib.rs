@@ -122,6 +122,8 @@ impl Engine {
                 self.touches.note(key_pair.pair.id, now);
                 Ok(Caller::new(token, key_pair, snapshot))
             }
+            // Nobody knows whether this token is wrong.
+            Err(Rejection::Unexamined(limited)) => Err(Denied::Limited(limited)),
             Err(reason) => {
                 self.note_refused_token(bearer, origin, reason);
                 Err(denied(reason, &source))
@@ -176,16 +178,12 @@ impl Engine {
 
 /// Past the limit of an address nothing is logged for each request: there may be thousands, and they are counted.
 fn denied(reason: Rejection, source: &Source<'_>) -> Denied {
-    match reason {
-        // Nobody knows whether this token is wrong.
-        Rejection::Unexamined(limited) => Denied::Limited(limited),
-        reason => match source.failed() {
-            Ok(()) => {
-                tracing::info!(%reason, "A token was refused.");
-                Denied::Unauthorized
-            }
-            Err(limited) => Denied::Limited(limited),
-        },
+    match source.failed() {
+        Ok(()) => {
+            tracing::info!(%reason, "A token was refused.");
+            Denied::Unauthorized
+        }
+        Err(limited) => Denied::Limited(limited),
     }
 }
 
