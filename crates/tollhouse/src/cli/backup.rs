@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use connectors::catalogue::Catalogue;
+use engine::audit::record_command;
 use engine::backup::Keys;
 use engine::vault::RootKeys;
-use engine::{Clock as _, SystemClock};
-use store::backup::{Info, Maker};
+use engine::{Clock as _, RandomIds, SystemClock};
+use store::Database;
+use store::backup::{Backup, Info, Maker};
 
 use super::exit::FAILED;
 use super::{FileOption, output};
@@ -125,11 +127,27 @@ async fn restore(options: &Restore) -> anyhow::Result<ExitCode> {
         output::words(&line)?;
     }
     let database = storage::open(&config.database).await?;
-    let restored = store::backup::restore(backup, &database).await;
+    let restored = fill(&database, backup).await;
     database.close().await;
-    let rows: u64 = restored?.iter().map(|copied| copied.rows).sum();
+    let rows = restored?;
+    let checkpoints = &config.audit_checkpoint_file;
+    if checkpoints.exists() {
+        output::words(&format!(
+            "The checkpoints in {} are of the database as it was, and may be ahead of the backup: move the file away, and keep it.",
+            checkpoints.display()
+        ))?;
+    }
     output::words(&format!("The backup was restored: {rows} rows. Start the server with `tollhouse serve`."))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Restores, and writes down that somebody did; how many rows came out of the backup.
+async fn fill(database: &Database, backup: &Backup) -> anyhow::Result<u64> {
+    let rows: u64 = store::backup::restore(backup, database).await?.iter().map(|copied| copied.rows).sum();
+    let mut tx = database.write().await?;
+    record_command(&mut tx, &SystemClock, &RandomIds::new(), "tollhouse backup restore", &format!("{{\"rows\":{rows}}}")).await?;
+    tx.commit().await?;
+    Ok(rows)
 }
 
 fn read(file: &FileOption) -> anyhow::Result<Config> {

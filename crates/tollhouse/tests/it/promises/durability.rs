@@ -164,8 +164,11 @@ fn steps(trace: &str) -> Vec<Step> {
 #[tokio::test]
 async fn r20_a_write_reaches_the_disk_before_its_answer_goes_out() {
     let promise = Promise::new("R20");
-    let traced = std::process::Command::new("strace").arg("-V").output();
-    assert!(traced.is_ok(), "this test watches the system calls of a server: install the package strace");
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        assert!(!is_full(), "this test watches the system calls of a server: install the package strace");
+        eprintln!("strace is not installed: that a write reaches the disk before its answer is not watched here");
+        return;
+    }
     let plan = Plan::sqlite(BINARY).with("TOLLHOUSE_LOG", "info");
     let file = plan.file("trace");
     // The tracer stands aside (-D), so that the process is the server itself.

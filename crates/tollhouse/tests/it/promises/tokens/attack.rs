@@ -92,23 +92,25 @@ struct Honest {
     took: Vec<Duration>,
 }
 
-/// Asks with a new token each time, as the SDKs do, until it is told to stop. Every answer must be 200.
+/// Asks with a new token each time, as the SDKs do, until the work is done, and once at least. Every answer must be 200.
 async fn honest(server: &Server, key: &Key, client: &reqwest::Client, work: impl Future<Output = Answered>) -> (Honest, Answered) {
     let mut seen = Honest { took: Vec::new() };
     let mut ticks = interval(HONEST_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut work = std::pin::pin!(work);
+    let mut done = None;
     loop {
+        if let Some(answered) = done.take_if(|_| !seen.took.is_empty()) {
+            return (seen, answered);
+        }
         tokio::select! {
-            // In this order, so that there is one answer at least.
-            biased;
             _ = ticks.tick() => {
                 let token = key.token_with(json!({ "scopes": ["*.read"], "jti": seen.took.len().to_string() }));
                 let began = Instant::now();
                 assert_eq!(status(client, &server.base, &token).await, 200, "the honest client is not touched");
                 seen.took.push(began.elapsed());
             }
-            answered = &mut work => return (seen, answered),
+            answered = &mut work, if done.is_none() => done = Some(answered),
         }
     }
 }
