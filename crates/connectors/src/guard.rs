@@ -1,6 +1,6 @@
 //! What each payment service is held to, so that one in trouble costs the others nothing: calls in flight, a circuit breaker, a budget of retries. And the label under which it is measured.
 //!
-//! A merchant's configured service has one [`Guard`], taken once per session. Everything here is memory: a new process knows of no trouble.
+//! A merchant's configured service has one `Guard`, taken once per session. Everything here is memory: a new process knows of no trouble.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
