@@ -18,7 +18,7 @@ pub fn url_guard(bytes: &[u8]) -> bool {
     let inside = match url.host() {
         Some(Host::Ipv4(address)) => is_inside_v4(address),
         Some(Host::Ipv6(address)) => is_inside(IpAddr::V6(address)),
-        Some(Host::Domain(name)) => name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+        Some(Host::Domain(name)) => name.strip_suffix('.').unwrap_or(name).eq_ignore_ascii_case("localhost"),
         None => true,
     };
     assert!(!inside, "{url} is not public");
