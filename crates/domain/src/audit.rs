@@ -41,58 +41,29 @@ words! {
     }
 }
 
-/// One entry, written in the transaction of the change it describes.
+/// One entry: a change, written in its transaction, or an event. Its details go beside it, since what lists entries leaves them out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEntry {
+pub struct AuditEntry<W = AuditAction> {
     /// Its id.
     pub id: AuditEntryId,
-    /// The account that was changed; null for changes of the instance.
+    /// The account that was changed or that it is about; null where that is the instance.
     pub merchant_account_id: Option<MerchantAccountId>,
-    /// What was done.
-    pub action: AuditAction,
-    /// The API's `type` of the resource, such as `payment-service`.
+    /// What was done, or what happened.
+    pub action: W,
+    /// The API's `type` of the resource, such as `payment-service`, or a word of ours where it has none.
     pub resource_type: String,
-    /// Its id.
+    /// Its id; may be empty for events.
     pub resource_id: String,
-    /// Its name at that moment.
+    /// Its name at that moment; may be empty for events.
     pub resource_name: String,
-    /// The key pair that did it; null for the server's own commands.
+    /// The key pair that did it; null for the server's own commands, and where it is not proven: a refused token proves nothing.
     pub actor_id: Option<ApiKeyPairId>,
-    /// The display name of that key pair at that moment.
-    pub actor_name: String,
-    /// The `x-request-id` of the answer, or the name of the command.
-    pub request_id: String,
-    /// The address that asked, as text; empty for commands.
-    pub origin: String,
-    /// When.
-    pub created_at: Timestamp,
-}
-
-/// One entry about something that changed nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditEventEntry {
-    /// Its id.
-    pub id: AuditEntryId,
-    /// The account it is about; null where it is about the instance.
-    pub merchant_account_id: Option<MerchantAccountId>,
-    /// What happened.
-    pub event: AuditEvent,
-    /// What kind of thing it happened to, in the API's words where it has one.
-    pub resource_type: String,
-    /// The thing's id; may be empty.
-    pub resource_id: String,
-    /// Its name; may be empty.
-    pub resource_name: String,
-    /// The key pair that did it, if that is proven: a refused token proves nothing.
-    pub actor_id: Option<ApiKeyPairId>,
-    /// The display name of that key pair, or the name of the program; may be empty.
+    /// The display name of that key pair at that moment, or the name of the program; may be empty for events.
     pub actor_name: String,
     /// The `x-request-id` of the answer, or the name of the command; empty where several requests share the entry.
     pub request_id: String,
-    /// The address that asked, as text; empty where there is none, or where there were more than are told apart.
+    /// The address that asked, as text; empty for commands, and where there were more than are told apart.
     pub origin: String,
-    /// What else is known: a JSON object, or nothing.
-    pub details: String,
     /// When; the last time, where it happened more than once.
     pub created_at: Timestamp,
 }

@@ -1,6 +1,8 @@
 //! The audit log. Entries are appended in the transaction of the change they describe, and never change: each carries a hash of itself and of the entry before it, so that whoever rewrites one has to rewrite all that follow.
 
-use domain::audit::{AuditAction, AuditEntry, AuditEventEntry};
+use std::fmt::Display;
+
+use domain::audit::{AuditAction, AuditEntry};
 use domain::page::{Page, PageRequest, Position};
 use domain::{ApiKeyPairId, AuditEntryId, MerchantAccountId, Scope, Timestamp};
 use uuid::Uuid;
@@ -69,12 +71,12 @@ struct EntryRow {
 }
 
 /// Adds an entry and answers its number: 1 for the first one, without gaps.
-pub async fn append(tx: &mut Tx, entry: &AuditEntry) -> Result<i64, StoreError> {
+pub async fn append<W: Display>(tx: &mut Tx, entry: &AuditEntry<W>) -> Result<i64, StoreError> {
     append_with(tx, entry, "").await
 }
 
-/// The same with details: a JSON object.
-pub async fn append_with(tx: &mut Tx, entry: &AuditEntry, details: &str) -> Result<i64, StoreError> {
+/// The same with details: a JSON object, or nothing.
+pub async fn append_with<W: Display>(tx: &mut Tx, entry: &AuditEntry<W>, details: &str) -> Result<i64, StoreError> {
     let columns = Columns {
         sequence: 0,
         id: entry.id.0,
@@ -89,27 +91,6 @@ pub async fn append_with(tx: &mut Tx, entry: &AuditEntry, details: &str) -> Resu
         origin: entry.origin.clone(),
         created_at: entry.created_at.micros(),
         details: details.to_owned(),
-        hash: None,
-    };
-    chain::append(tx, columns).await
-}
-
-/// Adds an entry about something that changed nothing, and answers its number.
-pub async fn append_event(tx: &mut Tx, entry: &AuditEventEntry) -> Result<i64, StoreError> {
-    let columns = Columns {
-        sequence: 0,
-        id: entry.id.0,
-        merchant_account_id: entry.merchant_account_id.as_ref().map(ToString::to_string),
-        action: entry.event.to_string(),
-        resource_type: entry.resource_type.clone(),
-        resource_id: entry.resource_id.clone(),
-        resource_name: entry.resource_name.clone(),
-        actor_id: entry.actor_id.map(|id| id.0),
-        actor_name: entry.actor_name.clone(),
-        request_id: entry.request_id.clone(),
-        origin: entry.origin.clone(),
-        created_at: entry.created_at.micros(),
-        details: entry.details.clone(),
         hash: None,
     };
     chain::append(tx, columns).await

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use domain::audit::{AuditEvent, AuditEventEntry};
+use domain::audit::{AuditEntry, AuditEvent};
 use domain::{AuditEntryId, MerchantAccountId};
 use serde_json::{Map, Value, json};
 use store::audit_log::{self, journal};
@@ -22,10 +22,13 @@ const BATCH_MAX: usize = 100;
 /// Characters of a thumbprint (SHA-256 in base64url). Only such a `kid` is written down: whatever else somebody sends as one is not.
 const KID_CHARACTERS: usize = 43;
 
+/// An event, and its details: a JSON object, or nothing.
+type Detailed = (AuditEntry<AuditEvent>, String);
+
 /// What waits to be written.
 #[derive(Default)]
 pub(crate) struct Events {
-    queue: Mutex<VecDeque<AuditEventEntry>>,
+    queue: Mutex<VecDeque<Detailed>>,
     refused: Mutex<RefusedTokens>,
     deleted: Mutex<DeletedKeyPairs>,
     /// Which server, from its start to its stop.
@@ -57,10 +60,10 @@ struct Writing {
 /// Writes down, in the transaction that does the work, that a command of the operator's has worked on the database itself. The details are a JSON object, or nothing.
 pub async fn record_command(tx: &mut Tx, clock: &dyn Clock, ids: &dyn Ids, command: &str, details: &str) -> Result<(), StoreError> {
     let now = clock.now();
-    let entry = AuditEventEntry {
+    let entry = AuditEntry {
         id: AuditEntryId(ids.v7(now)),
         merchant_account_id: None,
-        event: AuditEvent::CommandRun,
+        action: AuditEvent::CommandRun,
         resource_type: "database".to_owned(),
         resource_id: String::new(),
         resource_name: String::new(),
@@ -68,10 +71,9 @@ pub async fn record_command(tx: &mut Tx, clock: &dyn Clock, ids: &dyn Ids, comma
         actor_name: command.to_owned(),
         request_id: command.to_owned(),
         origin: String::new(),
-        details: details.to_owned(),
         created_at: now,
     };
-    audit_log::append_event(tx, &entry).await.map(|_| ())
+    audit_log::append_with(tx, &entry, details).await.map(|_| ())
 }
 
 impl Engine {
@@ -106,10 +108,10 @@ impl Engine {
 
     pub(crate) fn note_audit_read(&self, request: &Request, account: &MerchantAccountId) {
         let now = self.now();
-        self.note_event(AuditEventEntry {
+        let entry = AuditEntry {
             id: AuditEntryId(self.ids.v7(now)),
             merchant_account_id: Some(account.clone()),
-            event: AuditEvent::AuditRead,
+            action: AuditEvent::AuditRead,
             resource_type: "audit-log".to_owned(),
             resource_id: String::new(),
             resource_name: String::new(),
@@ -117,9 +119,9 @@ impl Engine {
             actor_name: request.actor.name.clone(),
             request_id: request.request_id.clone(),
             origin: request.origin.clone(),
-            details: String::new(),
             created_at: now,
-        });
+        };
+        self.note_event((entry, String::new()));
     }
 
     /// Counts a token that was refused.
@@ -136,12 +138,12 @@ impl Engine {
         self.events.refused().note(kind, self.now());
     }
 
-    fn server_event(&self, event: AuditEvent, server: &Server) -> AuditEventEntry {
+    fn server_event(&self, event: AuditEvent, server: &Server) -> Detailed {
         let now = self.now();
-        AuditEventEntry {
+        let entry = AuditEntry {
             id: AuditEntryId(self.ids.v7(now)),
             merchant_account_id: None,
-            event,
+            action: event,
             resource_type: "server".to_owned(),
             resource_id: server.id.clone(),
             resource_name: server.address.clone(),
@@ -149,20 +151,21 @@ impl Engine {
             actor_name: "tollhouse".to_owned(),
             request_id: String::new(),
             origin: String::new(),
-            details: json!({ "version": server.version }).to_string(),
             created_at: now,
-        }
+        };
+        (entry, json!({ "version": server.version }).to_string())
     }
 
-    fn note_event(&self, entry: AuditEventEntry) {
+    fn note_event(&self, event: Detailed) {
         let mut queue = self.events.queue();
         if queue.len() < QUEUE_MAX {
-            queue.push_back(entry);
+            queue.push_back(event);
             return;
         }
         drop(queue);
         dropped(1);
-        tracing::error!(event = %entry.event, request_id = entry.request_id, "An event of the audit log is lost: too many wait to be written.");
+        let (entry, _) = event;
+        tracing::error!(event = %entry.action, request_id = entry.request_id, "An event of the audit log is lost: too many wait to be written.");
     }
 
     async fn write_events_before(&self, before: Option<Instant>) {
@@ -187,7 +190,7 @@ impl Engine {
         self.know_deleted_key_pairs().await?;
         self.queue_refused_tokens(before);
         loop {
-            let batch: Vec<AuditEventEntry> = self.events.queue().iter().take(BATCH_MAX).cloned().collect();
+            let batch: Vec<Detailed> = self.events.queue().iter().take(BATCH_MAX).cloned().collect();
             if batch.is_empty() {
                 return Ok(());
             }
@@ -205,12 +208,12 @@ impl Engine {
         }
     }
 
-    async fn write_batch(&self, batch: &[AuditEventEntry]) -> Result<(), StoreError> {
+    async fn write_batch(&self, batch: &[Detailed]) -> Result<(), StoreError> {
         let mut tx = self.database.write().await?;
-        for entry in batch {
+        for (entry, details) in batch {
             // The answer to the commit of an earlier attempt may have been lost.
             if !journal::exists(&mut tx, entry.id).await? {
-                audit_log::append_event(&mut tx, entry).await?;
+                audit_log::append_with(&mut tx, entry, details).await?;
             }
         }
         tx.commit().await
@@ -223,12 +226,11 @@ impl Engine {
         }
         let due = self.events.refused().take(before, Instant::now());
         for (kind, tally) in due {
-            let entry = self.refused_tokens_entry(kind, tally);
-            self.note_event(entry);
+            self.note_event(self.refused_tokens_event(kind, tally));
         }
     }
 
-    fn refused_tokens_entry(&self, kind: Kind, tally: Tally) -> AuditEventEntry {
+    fn refused_tokens_event(&self, kind: Kind, tally: Tally) -> Detailed {
         let Kind { mut event, mut reason, origin, kid } = kind;
         let snapshot = self.snapshot();
         let known = kid.as_deref().and_then(|kid| snapshot.key_pair_of_kid(kid));
@@ -246,10 +248,10 @@ impl Engine {
         details.insert("since".to_owned(), json!(tally.since.to_string()));
         let resource_type = if key_pair.is_some() { "api-key-pair" } else { "token" };
         let (resource_id, resource_name) = key_pair.unwrap_or_default();
-        AuditEventEntry {
+        let entry = AuditEntry {
             id: AuditEntryId(self.ids.v7(self.now())),
             merchant_account_id: None,
-            event,
+            action: event,
             resource_type: resource_type.to_owned(),
             resource_id,
             resource_name,
@@ -257,9 +259,9 @@ impl Engine {
             actor_name: String::new(),
             request_id: String::new(),
             origin: origin.map(|origin| origin.to_string()).unwrap_or_default(),
-            details: Value::Object(details).to_string(),
             created_at: tally.last,
-        }
+        };
+        (entry, Value::Object(details).to_string())
     }
 
     /// Reads which key pairs are gone, if the configuration has changed since.
@@ -301,7 +303,7 @@ fn dropped(events: usize) {
 // === impl Events ===
 
 impl Events {
-    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<AuditEventEntry>> {
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Detailed>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

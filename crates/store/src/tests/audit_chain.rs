@@ -1,7 +1,7 @@
 //! The chain of the audit log in the database: what is appended, what was there before, and what is read back from a log that somebody has changed.
 
 use domain::Timestamp;
-use domain::audit::{AuditEvent, AuditEventEntry, ChainHash};
+use domain::audit::{AuditEntry, AuditEvent, ChainHash};
 use domain::{ApiKeyPairId, AuditEntryId};
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use super::fixtures::{audit_entry, moment};
 use super::{Place, each_engine};
 use crate::audit_log::chain::{self, Stored};
 use crate::audit_log::journal::{self, JournalFilter};
-use crate::audit_log::{append, append_event, append_with};
+use crate::audit_log::{append, append_with};
 use crate::scratch;
 
 async fn execute(place: &Place, sql: &str) {
@@ -117,11 +117,11 @@ async fn a_value_of_a_wrong_type_damages_one_entry_and_hides_none() {
     .await;
 }
 
-fn event(number: u128) -> AuditEventEntry {
-    AuditEventEntry {
+fn event(number: u128) -> AuditEntry<AuditEvent> {
+    AuditEntry {
         id: AuditEntryId(Uuid::from_u128(number)),
         merchant_account_id: None,
-        event: AuditEvent::ServerStarted,
+        action: AuditEvent::ServerStarted,
         resource_type: "server".into(),
         resource_id: "run".into(),
         resource_name: "http://127.0.0.1:1".into(),
@@ -129,7 +129,6 @@ fn event(number: u128) -> AuditEventEntry {
         actor_name: "tollhouse".into(),
         request_id: String::new(),
         origin: String::new(),
-        details: "{}".into(),
         created_at: moment(5),
     }
 }
@@ -139,7 +138,7 @@ async fn the_journal_shows_events_and_changes_and_is_filtered() {
     each_engine(|place| async move {
         appended(&place, 1..=2).await;
         let mut tx = place.db.write().await.unwrap();
-        assert_eq!(append_event(&mut tx, &event(3)).await.unwrap(), 3);
+        assert_eq!(append_with(&mut tx, &event(3), "{}").await.unwrap(), 3);
         assert!(journal::exists(&mut tx, event(3).id).await.unwrap());
         assert!(!journal::exists(&mut tx, event(4).id).await.unwrap());
         tx.commit().await.unwrap();
