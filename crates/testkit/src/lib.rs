@@ -11,6 +11,7 @@ pub mod canary;
 pub mod conformance;
 #[cfg(feature = "server")]
 pub mod disk;
+pub mod forgery;
 #[cfg(feature = "server")]
 pub mod killer;
 #[cfg(feature = "server")]

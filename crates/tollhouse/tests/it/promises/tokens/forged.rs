@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use testkit::forgery::{ORDER, der, plus_order, sloppy};
 use testkit::promise::Promise;
 use testkit::server::Server;
 use testkit::token::{Key, now_seconds};
@@ -14,10 +15,6 @@ use testkit::token::{Key, now_seconds};
 use super::{reasons, signatures_checked};
 use crate::observability::lines;
 use crate::support::sqlite;
-
-/// The order of P-521, 66 bytes.
-const ORDER: &str =
-    "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409";
 
 const ALGORITHM: &str = "the algorithm is not ES512";
 const FORM: &str = "the signature is not 132 bytes";
@@ -93,40 +90,6 @@ fn hmac_signed(algorithm: hmac::Algorithm, secret: &[u8], header: &Value) -> Str
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-/// DER of two integers that need no more than 66 bytes each.
-fn der(signature: &[u8]) -> Vec<u8> {
-    let integer = |bytes: &[u8]| {
-        let mut value: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-        if value.first().is_none_or(|byte| byte & 0x80 != 0) {
-            value.insert(0, 0);
-        }
-        [vec![2, u8::try_from(value.len()).unwrap()], value].concat()
-    };
-    let (r, s) = signature.split_at(66);
-    let body = [integer(r), integer(s)].concat();
-    [vec![0x30, 0x81, u8::try_from(body.len()).unwrap()], body].concat()
-}
-
-fn order() -> Vec<u8> {
-    (0..66).map(|index| u8::from_str_radix(&ORDER[2 * index..2 * index + 2], 16).unwrap()).collect()
-}
-
-/// The number plus the order of the curve, which is the same number to whoever forgets to compare.
-fn plus_order(number: &mut [u8]) {
-    let mut carry = 0;
-    for (digit, more) in number.iter_mut().zip(order()).rev() {
-        let sum = u16::from(*digit) + u16::from(more) + carry;
-        (*digit, carry) = (u8::try_from(sum & 0xff).unwrap(), sum >> 8);
-    }
-}
-
-/// A part that decodes to the same bytes although its unused bits are set. Its bytes must be 3n + 1.
-fn sloppy(part: &str) -> String {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let (rest, last) = part.split_at(part.len() - 1);
-    format!("{rest}{}", ALPHABET.chars().nth(ALPHABET.find(last).unwrap() + 1).unwrap())
-}
-
 /// JSON with spaces behind it, so that its bytes are 3n + 1.
 fn stretched(value: &Value) -> String {
     let mut text = value.to_string();
@@ -181,7 +144,7 @@ fn signatures(forge: &mut Forge<'_>) {
     let good = forge.good();
     let signature = URL_SAFE_NO_PAD.decode(good.rsplit_once('.').unwrap().1).unwrap();
     let (r, s) = signature.split_at(66);
-    let (zero, order) = (vec![0; 66], order());
+    let zero = [0; 66];
     let (mut r_and_order, mut s_and_order) = (r.to_vec(), s.to_vec());
     plus_order(&mut r_and_order);
     plus_order(&mut s_and_order);
@@ -201,9 +164,9 @@ fn signatures(forge: &mut Forge<'_>) {
         ("r is zero", pair(&zero, s), WRONG),
         ("s is zero", pair(r, &zero), WRONG),
         ("both are zero", pair(&zero, &zero), WRONG),
-        ("r is the order", pair(&order, s), WRONG),
-        ("s is the order", pair(r, &order), WRONG),
-        ("both are the order", pair(&order, &order), WRONG),
+        ("r is the order", pair(&ORDER, s), WRONG),
+        ("s is the order", pair(r, &ORDER), WRONG),
+        ("both are the order", pair(&ORDER, &ORDER), WRONG),
         ("r and the order", pair(&r_and_order, s), WRONG),
         ("s and the order", pair(r, &s_and_order), WRONG),
         ("all ones", pair(&[0xff; 66], &[0xff; 66]), WRONG),
