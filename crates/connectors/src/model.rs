@@ -655,8 +655,8 @@ impl Call {
 }
 
 impl Auth {
-    /// Every template of it.
-    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
+    /// Every template of it, whichever way it proves who asks: user and password, token, headers.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
         let basic = self.basic.iter().flat_map(|(user, password)| [user, password]);
         basic.chain(&self.bearer).chain(self.headers.iter().map(|(_, template)| template))
     }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use connectors::caller::Attempt;
 use connectors::catalogue::Connector;
 use connectors::credentials::Credentials;
-use connectors::model::{Auth, Call, Field, Name, Template, TextForm};
+use connectors::model::{Call, Field, Name, Template, TextForm};
 use connectors::outbound::{OutgoingRequest, Route};
 use connectors::render::{Base, Filled, RenderError, render, signed_lines};
 use connectors::sign::SignShown;
@@ -48,13 +48,8 @@ impl<'a> Scene<'a> {
     /// Whether a call proves who asks with a token, by the line of `auth` that these values pick.
     pub(super) fn uses_token(&self, call: &Call) -> bool {
         let auth = self.connector.provider.auth_of(call).pick(&self.connector.method().key, |key| self.masked.get(key));
-        auth.is_some_and(|auth| templates(auth).flat_map(Template::names).any(|name| *name == Name::Token))
+        auth.is_some_and(|auth| auth.templates().flat_map(Template::names).any(|name| *name == Name::Token))
     }
-}
-
-fn templates(auth: &Auth) -> impl Iterator<Item = &Template> {
-    let basic = auth.basic.iter().flat_map(|(user, password)| [user, password]);
-    basic.chain(&auth.bearer).chain(auth.headers.iter().map(|(_, template)| template))
 }
 
 /// What a request holds instead of the value of a secret field: its name, or what the name is found behind afterwards.
