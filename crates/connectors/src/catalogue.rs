@@ -82,6 +82,14 @@ impl Catalogue {
         Self::build(extra, simulators, None)
     }
 
+    /// The shipped files and one of the operator's that is read already, or why it has no place beside them.
+    pub fn with(path: &Path, provider: Arc<Provider>) -> Result<Self, Vec<Diagnostic>> {
+        let mut found = shipped()?;
+        found.push(Found { path: Some(path.to_owned()), provider });
+        let (catalogue, refused) = Self::of(&found, true, None);
+        if refused.is_empty() { Ok(catalogue) } else { Err(refused.into_iter().map(|(_, diagnostic)| diagnostic).collect()) }
+    }
+
     /// Reads everything again. A file that fails now leaves what it held before in force.
     pub fn reload(&self, extra: &[PathBuf], simulators: bool) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
         Self::build(extra, simulators, Some(self))

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use connectors::caller::{Access, Attempt, Caller, Places};
 use connectors::catalogue::{Catalogue, Connector};
 use connectors::credentials::Credentials;
-use connectors::model::Call;
+use connectors::format::Diagnostic;
+use connectors::model::{Call, Provider};
 use connectors::outbound::Outbound;
 use domain::session::Session;
 use domain::{JsonObject, MerchantAccountId, Secret, SessionRecordId};
@@ -69,10 +70,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let message = "`--set`, `--data` and `--config` are for `--against URL` and `--live`: the simulator takes any value";
         return Err(UsageError(message.to_owned()).into());
     }
-    if let Err(mistakes) = super::read(&options.file)? {
-        return super::report(&mistakes);
-    }
-    let subject = match Subject::read(&options.file) {
+    let subject = match super::read(&options.file)?.and_then(|provider| Subject::of(&options.file, provider)) {
         Ok(subject) => subject.only(options.method.as_deref())?,
         Err(mistakes) => return super::report(&mistakes),
     };
@@ -94,12 +92,9 @@ fn concluded(file: &str, failures: &[String]) -> anyhow::Result<ExitCode> {
 // === impl Subject ===
 
 impl Subject {
-    fn read(file: &Path) -> Result<Self, Vec<connectors::format::Diagnostic>> {
-        let provider = connectors::catalogue::read(file)?;
-        let (catalogue, mistakes) = Catalogue::load(&[file.to_owned()], true)?;
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
+    fn of(file: &Path, provider: Provider) -> Result<Self, Vec<Diagnostic>> {
+        let provider = Arc::new(provider);
+        let catalogue = Catalogue::with(file, Arc::clone(&provider))?;
         let connectors = catalogue.iter().filter(|connector| connector.provider.id == provider.id).cloned().collect();
         Ok(Self { file: file.display().to_string(), catalogue, connectors })
     }
