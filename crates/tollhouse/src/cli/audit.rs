@@ -72,7 +72,7 @@ async fn verify(options: &Verify) -> anyhow::Result<ExitCode> {
         Verdict::Sound(sound) => {
             let (entries, hash) = (sound.head.counted, sound.head.hash);
             let held = match checkpoints.last() {
-                Some(last) => format!("{} checkpoints hold, the last one at entry {} of {}", sound.checkpoints, last.sequence, last.at),
+                Some(last) => format!("{}, the last one at entry {} of {}", holding(sound.checkpoints), last.sequence, last.at),
                 None => "it was not held against a checkpoint".to_owned(),
             };
             output::data(&format!("The audit log is sound: {entries} entries, head {hash}; {held}."))?;
@@ -82,6 +82,13 @@ async fn verify(options: &Verify) -> anyhow::Result<ExitCode> {
             output::data(&format!("The audit log is not what was written: {finding}."))?;
             Ok(ExitCode::from(FAILED))
         }
+    }
+}
+
+fn holding(checkpoints: usize) -> String {
+    match checkpoints {
+        1 => "1 checkpoint holds".to_owned(),
+        several => format!("{several} checkpoints hold"),
     }
 }
 
