@@ -46,6 +46,23 @@ answer = '''{"id":"{{ sim.uuid }}","amount":{{ request /amount }}}'''
 refuse.400 = '''{"error":"{{ sim.missing }}"}'''
 "##;
 
+/// A file without calls, for what else a file can hold: fields from line 8 on, the hosts after them, and then a table.
+pub(super) fn file_of(fields: &str, table: &str) -> String {
+    format!(
+        r#"format = 1
+id = "psp"
+name = "PSP"
+checked = "docs 2026-11"
+[methods]
+card = {{ name = "Cards" }}
+[fields]
+{fields}[hosts]
+sandbox = "https://api.test.psp.example"
+live = "https://api.psp.example"
+{table}"#
+    )
+}
+
 fn shipped() -> Vec<(String, String)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../definitions");
     let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,24 +1,15 @@
 //! What is said about `[sign]` with a scheme.
 
 use super::super::parse;
-use super::super::tests::check_changed;
+use super::super::tests::{check_changed, file_of};
 use crate::model::Sign;
 
-const GOOD: &str = r#"format = 1
-id = "psp"
-name = "PSP"
-checked = "docs 2026-11"
-[methods]
-card = { name = "Cards" }
-[fields]
-id = { label = "Key ID" }
+const FIELDS: &str = r#"id = { label = "Key ID" }
 password = { label = "Password", secret = true }
 key = { label = "Key", secret = true, format = "pem" }
 theirs = { label = "Key of the service", optional = true, format = "pem" }
-[hosts]
-sandbox = "https://api.test.psp.example"
-live = "https://api.psp.example"
-[sign]
+"#;
+const TABLE: &str = r#"[sign]
 scheme = "rsa-pss-canonical-request"
 key = "{{ field.key }}"
 key_id = "{{ field.id }}"
@@ -26,9 +17,13 @@ algorithm = "PSP-RSASSA-PSS"
 prefix = "x-psp"
 "#;
 
+fn good() -> String {
+    file_of(FIELDS, TABLE)
+}
+
 #[track_caller]
 fn check(changes: &[(&str, &str)], expected: &[&str]) {
-    check_changed(GOOD, changes, expected);
+    check_changed(&good(), changes, expected);
 }
 
 /// The other recipe, with a key for answers.
@@ -37,7 +32,7 @@ const NO_TEXTS: (&str, &str) = ("key_id = \"{{ field.id }}\"\nalgorithm = \"PSP-
 
 #[test]
 fn a_recipe_is_read_with_what_it_takes() {
-    let Some(Sign::Scheme { name, parameters }) = parse(GOOD, "x").unwrap().sign else { panic!("no scheme") };
+    let Some(Sign::Scheme { name, parameters }) = parse(&good(), "x").unwrap().sign else { panic!("no scheme") };
     assert_eq!(name, "rsa-pss-canonical-request");
     assert_eq!(parameters.keys().map(String::as_str).collect::<Vec<_>>(), ["algorithm", "key", "key_id", "prefix"]);
     assert_eq!(parameters["key"].only_field(), Some("key"));

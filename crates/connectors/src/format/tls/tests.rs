@@ -1,39 +1,34 @@
 //! What is said about `[tls]`.
 
 use super::super::parse;
-use super::super::tests::check_changed;
+use super::super::tests::{check_changed, file_of};
 
-const GOOD: &str = r#"format = 1
-id = "psp"
-name = "PSP"
-checked = "docs 2026-11"
-[methods]
-card = { name = "Cards" }
-[fields]
-chain = { label = "Certificate", format = "pem" }
+const FIELDS: &str = r#"chain = { label = "Certificate", format = "pem" }
 key = { label = "Key", secret = true, format = "pem" }
 ca = { label = "Roots", optional = true, format = "pem" }
 name = { label = "Name", optional = true }
-[hosts]
-sandbox = "https://api.test.psp.example"
-live = "https://api.psp.example"
-[tls]
+"#;
+const TABLE: &str = r#"[tls]
 certificate = "{{ field.chain }}"
 key = "{{ field.key }}"
 roots = "{{ field.ca }}"
 "#;
 
+fn good() -> String {
+    file_of(FIELDS, TABLE)
+}
+
 #[track_caller]
 fn check(changes: &[(&str, &str)], expected: &[&str]) {
-    check_changed(GOOD, changes, expected);
+    check_changed(&good(), changes, expected);
 }
 
 #[test]
 fn a_client_certificate_is_read() {
-    let tls = parse(GOOD, "x").unwrap().tls.unwrap();
+    let tls = parse(&good(), "x").unwrap().tls.unwrap();
     assert_eq!((tls.certificate.only_field(), tls.key.only_field()), (Some("chain"), Some("key")));
     assert_eq!(tls.roots.unwrap().only_field(), Some("ca"));
-    let without = parse(&GOOD.replace("roots = \"{{ field.ca }}\"\n", ""), "x").unwrap().tls.unwrap();
+    let without = parse(&good().replace("roots = \"{{ field.ca }}\"\n", ""), "x").unwrap().tls.unwrap();
     assert!(without.roots.is_none());
     check(
         &[("secret = true, format", "secret = true, optional = true, format"), ("\"Certificate\",", "\"Certificate\", optional = true,")],
@@ -80,6 +75,6 @@ fn every_mistake_is_named() {
 #[test]
 fn the_key_stands_nowhere_else() {
     let session = "[call.session]\nrequest = \"POST /{{ field.key }}\"\nsuccess = [201]\n[simulator]\nexample = '{}'\nanswer = '{}'\n";
-    let said = parse(&format!("{GOOD}{session}"), "x").unwrap_err();
+    let said = parse(&format!("{}{session}", good()), "x").unwrap_err();
     assert!(said.iter().any(|said| said.message.starts_with("`key` is secret and can not stand in `call.session.request`")), "{said:?}");
 }
