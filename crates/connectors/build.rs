@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions").canonicalize()?;
+    // Asked when it runs, not when it was compiled: a build folder may serve several clones.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo names no CARGO_MANIFEST_DIR")?;
+    let directory = Path::new(&package).join("../../definitions").canonicalize()?;
     // A directory counts with everything in it: a new or changed file must lead to a new binary.
     println!("cargo:rerun-if-changed={}", directory.display());
     let entries = std::fs::read_dir(&directory)?.map(|entry| entry.map(|entry| entry.path()));
