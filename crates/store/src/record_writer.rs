@@ -109,6 +109,7 @@ impl Task {
             if received == 0 {
                 break;
             }
+            self.gather(&mut messages).await;
             self.take(&mut messages).await;
         }
         if let Some(connection) = self.connection.take() {
@@ -116,6 +117,16 @@ impl Task {
             if let Err(error) = closed {
                 tracing::debug!(%error, "the record writer's connection was not closed in order");
             }
+        }
+    }
+
+    /// Lets every task that is ready go first, and takes what those have brought. On an idle server that is no time at all; on a busy one it is what makes a group of several, for a commit costs more than a row, and sessions that wait for a core would come one by one.
+    async fn gather(&mut self, messages: &mut Vec<Message>) {
+        tokio::task::yield_now().await;
+        while messages.len() < BATCH_ROWS_MAX
+            && let Ok(message) = self.queue.try_recv()
+        {
+            messages.push(message);
         }
     }
 
