@@ -1,5 +1,7 @@
 //! SQLite: one file, one connection that writes, a few that read.
 
+mod checkpointer;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +9,9 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
+use self::checkpointer::{Checkpointer, LOG_PAGES_MAX};
 use super::{Patience, open_error};
 use crate::OpenError;
 use crate::durability::{DurabilitySetting, WeakDurability, judge};
@@ -26,6 +29,10 @@ pub(crate) struct SqliteFile {
     options: SqliteConnectOptions,
     /// The connection that writes; empty until it is needed, and after a transaction that did not end well.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
+    /// Told of every commit.
+    written: Arc<Notify>,
+    /// None for files that are not served from.
+    checkpointer: Option<Checkpointer>,
     patience: Duration,
 }
 
@@ -33,6 +40,7 @@ pub(crate) struct SqliteFile {
 pub(crate) struct WriteLane {
     connection: SqliteConnection,
     slot: OwnedMutexGuard<Option<SqliteConnection>>,
+    written: Arc<Notify>,
 }
 
 // === impl SqliteFile ===
@@ -60,8 +68,13 @@ impl SqliteFile {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options.clone().read_only(true));
-        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-        let file = Self { readers, options, writer: Arc::new(Mutex::new(None)), patience: patience.connection };
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", LOG_PAGES_MAX.to_string());
+        let written = Arc::new(Notify::new());
+        let checkpointer = Some(Checkpointer::start(options.clone(), Arc::clone(&written)));
+        let file = Self { readers, options, writer: Arc::new(Mutex::new(None)), written, checkpointer, patience: patience.connection };
         let mut lane = file.lane().await.map_err(open_error)?;
         let durability = judge(durability(lane.connection()).await.map_err(open_error)?, weak)?;
         lane.keep();
@@ -89,7 +102,7 @@ impl SqliteFile {
             .acquire_timeout(patience)
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().read_only(true));
-        Self { readers, options, writer: Arc::new(Mutex::new(None)), patience }
+        Self { readers, options, writer: Arc::new(Mutex::new(None)), written: Arc::default(), checkpointer: None, patience }
     }
 
     /// Copies the file as it is at one moment into an empty one, without holding up anybody who writes. No journal is kept, and nothing waits for the disk.
@@ -112,7 +125,7 @@ impl SqliteFile {
             Some(connection) => connection,
             None => self.options.connect().await?,
         };
-        Ok(WriteLane { connection, slot })
+        Ok(WriteLane { connection, slot, written: Arc::clone(&self.written) })
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
@@ -127,6 +140,9 @@ impl SqliteFile {
     pub(crate) async fn close(&self) {
         let closed = within(self.patience, async {
             self.readers.close().await;
+            if let Some(checkpointer) = &self.checkpointer {
+                checkpointer.stop().await;
+            }
             match self.writer.lock().await.take() {
                 Some(connection) => connection.close().await,
                 None => Ok(()),
@@ -158,8 +174,9 @@ impl WriteLane {
 
     /// Gives the connection to the next writer. Without this it is closed, which rolls back whatever is open.
     pub(crate) fn keep(self) {
-        let Self { connection, mut slot } = self;
+        let Self { connection, mut slot, written } = self;
         *slot = Some(connection);
+        written.notify_one();
     }
 }
 

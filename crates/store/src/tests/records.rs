@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::fixtures::{first_page, moment, record, scope};
-use super::{Place, each_engine, sqlite_url};
+use super::{Place, each_engine, eventually, sqlite_url};
 use crate::session_records::{self, AnyOf, FILTER_VALUES_MAX, Filter};
 use crate::{BATCH_ROWS_MAX, Database, StoreError};
 
@@ -352,4 +352,16 @@ fn the_fixed_numbers_of_rows_end_with_one() {
     assert!(sizes.is_sorted_by(|larger, smaller| larger > smaller));
     assert_eq!(sizes.last(), Some(&1), "else some numbers of rows can not be written");
     assert_eq!(crate::record_writer::inserts()[sizes.len() - 1].text.matches('$').count(), 21);
+}
+
+/// What one commit has put into the write-ahead log is in the file a moment later, without another commit and without closing.
+#[tokio::test]
+async fn the_write_ahead_log_is_moved_into_the_file_beside_the_writer() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place::migrated(sqlite_url(&directory)).await;
+    let path = place.sqlite_path().to_owned();
+    let in_the_log = std::fs::metadata(format!("{path}-wal")).unwrap().len();
+    assert!(in_the_log > 20 * 4096, "the schema is in the log: {in_the_log} bytes");
+    let moved = move || std::fs::metadata(&path).unwrap().len() > 20 * 4096;
+    eventually("the pages of the schema are in the file", moved).await;
 }
