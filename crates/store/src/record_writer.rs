@@ -20,7 +20,7 @@ use crate::statement::within;
 
 pub(crate) use insert::one;
 #[cfg(test)]
-pub(crate) use insert::{inserts, sizes};
+pub(crate) use insert::{inserts, inserts_for_sqlite, sizes};
 
 /// Most records that wait to be written. Each belongs to a session in flight, so more would mean that the disk has stood still for seconds.
 pub const QUEUE_ROWS_MAX: usize = 4096;

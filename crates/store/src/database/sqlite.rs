@@ -71,7 +71,9 @@ impl SqliteFile {
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", LOG_PAGES_MAX.to_string());
+            .pragma("wal_autocheckpoint", LOG_PAGES_MAX.to_string())
+            // What undoes half a statement of several rows; else a file is made and removed for each.
+            .pragma("temp_store", "MEMORY");
         let written = Arc::new(Notify::new());
         let checkpointer = Some(Checkpointer::start(options.clone(), Arc::clone(&written)));
         let file = Self { readers, options, writer: Arc::new(Mutex::new(None)), written, checkpointer, patience: patience.connection };

@@ -18,17 +18,27 @@ const SIZES: [usize; 17] = [32, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3,
 /// Values per row.
 const COLUMNS: usize = 21;
 
-static INSERTS: LazyLock<[Statement; SIZES.len()]> =
-    LazyLock::new(|| SIZES.map(|rows| Statement { name: "record_writer::INSERT", text: text(rows).leak() }));
+/// One statement per size.
+type Inserts = [Statement; SIZES.len()];
+
+/// Their parameters have numbers, which either engine reads.
+static INSERTS: LazyLock<Inserts> = LazyLock::new(|| inserts_with(|place, text| write!(text, "${place}")));
+
+/// The same with parameters that have no names: SQLite's driver asks for the name of each, which is a search among all of them.
+static INSERTS_FOR_SQLITE: LazyLock<Inserts> = LazyLock::new(|| inserts_with(|_, text| write!(text, "?")));
+
+fn inserts_with(parameter: fn(usize, &mut String) -> std::fmt::Result) -> Inserts {
+    SIZES.map(|rows| Statement { name: "record_writer::INSERT", text: text(rows, parameter).leak() })
+}
 
 /// The insert of a number of rows. Made once per size and kept for the life of the process, since the driver wants static text.
-fn text(rows: usize) -> String {
+fn text(rows: usize, parameter: fn(usize, &mut String) -> std::fmt::Result) -> String {
     let mut text = String::from(concat!("INSERT INTO session_records (", columns!(), ") VALUES "));
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ", (" });
         for column in 1..=COLUMNS {
-            let comma = if column == 1 { "" } else { ", " };
-            write!(text, "{comma}${}", row * COLUMNS + column).expect("writing to a string can not fail");
+            text.push_str(if column == 1 { "" } else { ", " });
+            parameter(row * COLUMNS + column, &mut text).expect("writing to a string can not fail");
         }
         text.push(')');
     }
@@ -39,6 +49,12 @@ fn text(rows: usize) -> String {
 #[cfg(test)]
 pub(crate) fn inserts() -> &'static [Statement] {
     &*INSERTS
+}
+
+/// Those that only SQLite reads.
+#[cfg(test)]
+pub(crate) fn inserts_for_sqlite() -> &'static [Statement] {
+    &*INSERTS_FOR_SQLITE
 }
 
 /// The fixed numbers of rows.
@@ -88,9 +104,9 @@ macro_rules! bind {
 
 /// Runs the statements for some rows on one of the two drivers, which share no type that a function could take.
 macro_rules! insert {
-    ($connection:expr, $records:expr) => {{
+    ($connection:expr, $inserts:expr, $records:expr) => {{
         let mut rest: &[SessionRecord] = $records;
-        for (rows, statement) in SIZES.iter().zip(INSERTS.iter()) {
+        for (rows, statement) in SIZES.iter().zip($inserts.iter()) {
             while let Some((group, others)) = rest.split_at_checked(*rows) {
                 let mut query = sqlx::query(statement.text);
                 for r in group {
@@ -111,11 +127,11 @@ pub(crate) async fn one(tx: &mut Tx, record: &SessionRecord) -> Result<(), Store
 }
 
 pub(super) async fn sqlite(connection: &mut SqliteConnection, records: &[SessionRecord]) -> Result<(), sqlx::Error> {
-    insert!(connection, records)
+    insert!(connection, INSERTS_FOR_SQLITE, records)
 }
 
 pub(super) async fn postgres(connection: &mut PgConnection, records: &[SessionRecord]) -> Result<(), sqlx::Error> {
-    insert!(connection, records)
+    insert!(connection, INSERTS, records)
 }
 
 /// PostgreSQL's text holds no NUL, and JSON may. A payment that was made must be recorded, so the character goes, on both engines.

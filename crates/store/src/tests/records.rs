@@ -352,6 +352,7 @@ fn the_fixed_numbers_of_rows_end_with_one() {
     assert!(sizes.is_sorted_by(|larger, smaller| larger > smaller));
     assert_eq!(sizes.last(), Some(&1), "else some numbers of rows can not be written");
     assert_eq!(crate::record_writer::inserts()[sizes.len() - 1].text.matches('$').count(), 21);
+    assert_eq!(crate::record_writer::inserts_for_sqlite()[0].text.matches('?').count(), 32 * 21);
 }
 
 /// What one commit has put into the write-ahead log is in the file a moment later, without another commit and without closing.

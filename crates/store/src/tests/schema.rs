@@ -47,8 +47,11 @@ async fn execute(place: &Place, sql: &str) {
 #[tokio::test]
 async fn every_statement_can_be_prepared() {
     each_engine(|place| async move {
-        let statements = every_statement();
+        let mut statements = every_statement();
         assert!(statements.len() > 50, "{}", statements.len());
+        if place.is_sqlite() {
+            statements.extend(crate::record_writer::inserts_for_sqlite());
+        }
         let mut file = if place.is_sqlite() { Some(sqlite(&place).await) } else { None };
         let mut server = if place.is_sqlite() { None } else { Some(PgConnection::connect(&place.url).await.unwrap()) };
         for statement in statements {
