@@ -94,10 +94,10 @@ pub(crate) async fn start(config: &Config, foundation: Foundation) -> anyhow::Re
     let tls = config.server.tls.as_ref().map(accept::tls::acceptor).transpose()?;
     // Ports first: a taken one should stop the start before anything else has happened.
     let internal = match config.internal {
-        Some(address) => Some(ports::bind(address, "internal.listen").await?),
+        Some(address) => Some(ports::bind(address, "internal.listen")?),
         None => None,
     };
-    let listener = ports::bind(config.server.listen, "server.listen").await?;
+    let listener = ports::bind(config.server.listen, "server.listen")?;
     let address = listener.local_addr().context("the address of the listener")?;
 
     let rest = Stop { drain: CancellationToken::new(), abort: CancellationToken::new() };

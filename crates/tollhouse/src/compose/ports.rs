@@ -3,11 +3,23 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Connections that wait to be accepted. The usual 128 are gone when a balancer opens its thousand at once; whoever finds no place hears nothing and tries again after a second. The system may allow fewer.
+const BACKLOG: u32 = 4096;
 
 /// Listens, or names the key and the address in the message.
-pub(super) async fn bind(address: SocketAddr, key: &'static str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| taken(&error, address, key))
+pub(super) fn bind(address: SocketAddr, key: &'static str) -> anyhow::Result<TcpListener> {
+    listen(address).map_err(|error| taken(&error, address, key))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As a listener of the library has it: a restart must not wait for connections that are on their way out.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The message for an address that can not be listened on.
@@ -36,9 +48,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_names_the_key_and_the_fix() {
-        let first = bind("127.0.0.1:0".parse().unwrap(), "server.listen").await.unwrap();
+        let first = bind("127.0.0.1:0".parse().unwrap(), "server.listen").unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address, "internal.listen").await.unwrap_err().to_string();
+        let error = bind(address, "internal.listen").unwrap_err().to_string();
         assert_eq!(
             error,
             format!(
