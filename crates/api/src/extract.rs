@@ -10,6 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tracing::Instrument as _;
 
 use crate::App;
 use crate::error::{self, Error};
@@ -161,7 +162,7 @@ impl FromRequest<App> for RawBody {
             discard(body).await;
             return Err(error::too_large());
         }
-        read(body).await.map(Self)
+        read(body).instrument(tracing::debug_span!(target: "tollhouse::step", "accept")).await.map(Self)
     }
 }
 

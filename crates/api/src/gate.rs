@@ -30,7 +30,8 @@ pub(crate) async fn authorize(State(gate): State<Gate>, mut request: Request, ne
         tracing::info!(reason = "no bearer token", "A request was not authenticated");
         return error::unauthorized().into_response();
     };
-    match gate.app.engine.authenticate(token, origin.0) {
+    let verdict = tracing::debug_span!(target: "tollhouse::step", "token").in_scope(|| gate.app.engine.authenticate(token, origin.0));
+    match verdict {
         // The engine has logged why.
         Err(Denied::Unauthorized) => error::unauthorized().into_response(),
         Err(Denied::Limited(limited)) => Error::from(limited).into_response(),

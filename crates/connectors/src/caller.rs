@@ -276,7 +276,9 @@ impl Caller {
     }
 
     async fn run(&self, trip: &mut Trip<'_>, source: TokenSource) -> End {
-        let base = match self.places.base(&trip.access.connector, trip.call, &trip.access.credentials) {
+        let base = || self.places.base(&trip.access.connector, trip.call, &trip.access.credentials);
+        let base = tracing::debug_span!(target: "tollhouse::step", "render").in_scope(base);
+        let base = match base {
             Ok(base) => base,
             Err(error) => return End::NotRendered(error),
         };
@@ -357,6 +359,7 @@ impl Caller {
     }
 
     fn token_request(&self, access: &Access, attempt: &Attempt, token: &TokenCall) -> Result<(OutgoingRequest, Base), RenderError> {
+        let _step = tracing::debug_span!(target: "tollhouse::step", "render").entered();
         let base = self.places.base(&access.connector, &token.call, &access.credentials)?;
         let filled = Filled { credentials: &access.credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None };
         let mut request = render(&access.connector, &token.call, &filled, &base)?;
@@ -389,6 +392,7 @@ enum TokenSource {
 
 impl Trip<'_> {
     fn render(&self, base: &Base, token: Option<&Secret>) -> Result<OutgoingRequest, RenderError> {
+        let _step = tracing::debug_span!(target: "tollhouse::step", "render").entered();
         let mut request = render(&self.access.connector, self.call, &self.filled(token), base)?;
         request.identity.clone_from(&self.identity);
         Ok(request)
@@ -463,6 +467,7 @@ async fn watched(outbound: &Outbound, access: &Access, teller: &Teller, request:
 // === outcomes ===
 
 fn concluded(access: &Access, call: &Call, body: &JsonObject, end: End) -> SessionOutcome {
+    let _step = tracing::debug_span!(target: "tollhouse::step", "classify").entered();
     let mask = |token| mask_of(access, token);
     let asked = || facts::facts(call, &asked(body), &mask(None));
     match end {

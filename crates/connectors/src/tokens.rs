@@ -12,7 +12,7 @@ use domain::session::{Delivered, SessionCode};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use crate::catalogue::Connector;
@@ -128,24 +128,25 @@ impl Tokens {
     where
         F: Future<Output = Result<Fetched, TokenFailure>> + Send + 'static,
     {
-        let mut fetching = {
+        let (mut fetching, step) = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             match slots.get(&key) {
                 Some(Slot::Ready { token, until }) if *until > Instant::now() => {
                     return Ok(Got { token: token.clone(), was_fetched: false });
                 }
-                Some(Slot::Fetching(outcome)) => outcome.clone(),
+                // Who fetches has the steps of the call itself; who waits for somebody else's has this one.
+                Some(Slot::Fetching(outcome)) => (outcome.clone(), tracing::debug_span!(target: "tollhouse::step", "wait")),
                 Some(Slot::Ready { .. }) | None => {
                     make_room(&mut slots);
                     let (tell, outcome) = watch::channel(None);
                     slots.insert(key, Slot::Fetching(outcome.clone()));
                     let flight = Flight { tokens: self.clone(), key, tell };
                     self.fetches.spawn(flight.run(fetch()).in_current_span());
-                    outcome
+                    (outcome, Span::none())
                 }
             }
         };
-        let waited = timeout_at(deadline, fetching.wait_for(Option::is_some)).await;
+        let waited = timeout_at(deadline, fetching.wait_for(Option::is_some)).instrument(step).await;
         let outcome = match waited {
             // Something was sent and no complete answer came: the call goes on, this session does not.
             Err(_) => {

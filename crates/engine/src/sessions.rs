@@ -85,10 +85,11 @@ pub async fn create(
 fn plan(engine: &Engine, scope: &Scope, request: &Request, target: &Target, body: Bytes) -> Result<Plan, Refusal> {
     let started = Instant::now();
     let snapshot = engine.snapshot();
-    let (connector, service) = resolve(engine, &snapshot, scope, target)?;
-    let body = parse(body)?;
-    let access = access(&snapshot, scope, connector, &service)?;
-    let problems = problems(engine, &access, &body);
+    let (connector, service) =
+        tracing::debug_span!(target: "tollhouse::step", "load").in_scope(|| resolve(engine, &snapshot, scope, target))?;
+    let body = tracing::debug_span!(target: "tollhouse::step", "render").in_scope(|| parse(body))?;
+    let access = tracing::debug_span!(target: "tollhouse::step", "open").in_scope(|| access(&snapshot, scope, connector, &service))?;
+    let problems = tracing::debug_span!(target: "tollhouse::step", "render").in_scope(|| problems(engine, &access, &body));
     if !problems.is_empty() {
         return Err(Refusal::Invalid(problems));
     }
@@ -123,7 +124,8 @@ async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Re
     observe(&engine, &record);
     let delivered = record.delivered;
     let trace = Trace::of(&record);
-    match engine.database.records().write(record).await {
+    let step = tracing::debug_span!(target: "tollhouse::step", "record");
+    match engine.database.records().write(record).instrument(step).await {
         Ok(()) => Ok((session, delivered)),
         Err(error) => Err(trace.unrecorded(&error)),
     }

@@ -22,6 +22,7 @@ mod serve;
 mod simulated;
 mod token;
 
+use crate::telemetry::steps::LastSession;
 use crate::telemetry::{Telemetry, Voice};
 
 /// A self-hosted payment orchestration server that speaks the Gr4vy API.
@@ -77,7 +78,8 @@ struct FileOption {
 /// Runs the command that the process was started with.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let voice = match &cli.command {
-        Command::Dev(_) | Command::Serve(_) => Voice::Server,
+        Command::Dev(_) => Voice::Development,
+        Command::Serve(_) => Voice::Server,
         Command::Init(_)
         | Command::Migrate(_)
         | Command::Secrets(_)
@@ -91,7 +93,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     };
     let done = match Telemetry::install(voice) {
         Ok(telemetry) => {
-            let done = dispatch(cli.command).await;
+            let done = dispatch(cli.command, telemetry.last_session()).await;
             telemetry.shut_down().await;
             done
         }
@@ -119,9 +121,9 @@ fn message(error: &anyhow::Error) -> String {
     text
 }
 
-async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+async fn dispatch(command: Command, last_session: LastSession) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Dev(options) => dev::run(options).await,
+        Command::Dev(options) => dev::run(options, &last_session).await,
         Command::Serve(options) => serve::run(options).await,
         Command::Init(options) => init::run(&options).await,
         Command::Migrate(options) => migrate::run(&options).await,

@@ -4,16 +4,18 @@ use std::io::IsTerminal;
 
 use anyhow::Context as _;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
+use tracing_subscriber::layer::{Filter, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::cli::exit::UsageError;
 
 pub(crate) mod measurements;
+pub(crate) mod steps;
 mod traces;
 
+use steps::{LastSession, Steps};
 use traces::Traces;
 
 /// The variable of the filter. It has no `__`, since it also speaks for commands that read no configuration.
@@ -42,6 +44,8 @@ const QUIET: &[&str] = &[
 pub(crate) enum Voice {
     /// A server: what happens.
     Server,
+    /// A server for whoever writes against it: where the time of each session goes as well.
+    Development,
     /// A command that ends: what went wrong.
     Command,
 }
@@ -49,29 +53,50 @@ pub(crate) enum Voice {
 /// Telemetry of the process. Dropping it loses the traces that are not sent yet; [`Telemetry::shut_down`] sends them.
 pub(crate) struct Telemetry {
     traces: Option<Traces>,
+    last_session: LastSession,
 }
+
+/// A layer with a filter of its own.
+type Filtered = Box<dyn Layer<Registry> + Send + Sync>;
 
 impl Telemetry {
     /// Installs the log, and traces if one of the standard variables names a collector. To be called once, inside the runtime.
     pub(crate) fn install(voice: Voice) -> anyhow::Result<Self> {
         let wanted = std::env::var_os(FILTER_VARIABLE).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
-        let filter = filter(&wanted, voice).map_err(|error| UsageError(format!("{FILTER_VARIABLE}: {error}")))?;
+        let filter = || filter(&wanted, voice).map_err(|error| UsageError(format!("{FILTER_VARIABLE}: {error}")));
+        let of_lines = filter()?;
         let traces = match voice {
-            Voice::Server => Traces::from_environment()?,
+            Voice::Server | Voice::Development => Traces::from_environment()?,
             Voice::Command => None,
         };
-        let traced = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer()));
-        tracing_subscriber::registry()
-            .with(lines())
-            .with(traced)
-            .with(filter)
-            .with(filter_fn(is_harmless))
-            .try_init()
-            .context("the log is installed already")?;
-        if voice == Voice::Server {
-            log_panics();
+        let steps = Steps::default();
+        let last_session = steps.last_session();
+        let mut layers: Vec<Filtered> = Vec::new();
+        if let Some(traces) = &traces {
+            layers.push(tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(or_measured(filter()?)).boxed());
         }
-        Ok(Self { traces })
+        if voice == Voice::Development {
+            layers.push(steps.with_filter(measured()).boxed());
+        }
+        let registry = tracing_subscriber::registry();
+        let installed = if layers.is_empty() {
+            // One filter for everything costs least, and no step of a session is even looked at.
+            registry.with(lines()).with(of_lines).with(filter_fn(is_line)).try_init()
+        } else {
+            layers.push(lines().with_filter(only_lines(of_lines)).boxed());
+            registry.with(layers).try_init()
+        };
+        installed.context("the log is installed already")?;
+        match voice {
+            Voice::Server | Voice::Development => log_panics(),
+            Voice::Command => {}
+        }
+        Ok(Self { traces, last_session })
+    }
+
+    /// Where the time of the last session went, if that is measured.
+    pub(crate) fn last_session(&self) -> LastSession {
+        self.last_session.clone()
     }
 
     /// Sends what is left of the traces.
@@ -85,17 +110,39 @@ impl Telemetry {
 /// The filter of a text. Empty text is the default of the voice.
 fn filter(wanted: &str, voice: Voice) -> Result<EnvFilter, String> {
     let default = match voice {
-        Voice::Server => "info",
+        Voice::Server | Voice::Development => "info",
         Voice::Command => "warn",
     };
     let wanted = if wanted.trim().is_empty() { default } else { wanted };
     EnvFilter::builder().parse(wanted).map_err(|error| error.to_string())
 }
 
-/// Whether a line may be written whatever the filter says. A filter of its own, since in the other the longest target wins: `h2::codec=trace` would open what `h2=warn` closes.
+/// Whether anything may be seen of it whatever the filter says. A filter of its own, since in the other the longest target wins: `h2::codec=trace` would open what `h2=warn` closes.
 fn is_harmless(line: &Metadata<'_>) -> bool {
     let (crate_name, _) = line.target().split_once("::").unwrap_or((line.target(), ""));
     *line.level() <= Level::WARN || !QUIET.contains(&crate_name)
+}
+
+/// Whether it may be seen in the log. A step is not: a line names the span around it, and it is the request that has an id.
+fn is_line(line: &Metadata<'_>) -> bool {
+    is_harmless(line) && !steps::is_step(line)
+}
+
+// A filter that gives no hint of its level would open every level for the question whether it is wanted. So each of these gives one.
+
+/// The filter of the log where other layers have filters as well.
+fn only_lines(wanted: EnvFilter) -> impl Filter<Registry> {
+    wanted.and(filter_fn(is_line).with_max_level_hint(LevelFilter::TRACE))
+}
+
+/// The filter of traces: what the log has, and requests with their steps at any level of the log. Without its request a step would be a trace of its own.
+fn or_measured(wanted: EnvFilter) -> impl Filter<Registry> {
+    wanted.or(measured()).and(filter_fn(is_harmless).with_max_level_hint(LevelFilter::TRACE))
+}
+
+/// Requests and their steps.
+fn measured() -> impl Filter<Registry> {
+    filter_fn(steps::is_measured).with_max_level_hint(LevelFilter::DEBUG)
 }
 
 /// A panic becomes a line of the log. Only a fixed text is repeated: a formatted one may hold whatever was at hand.
@@ -138,14 +185,16 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_over_the_wire_is_logged_at_no_level() {
+    fn what_goes_over_the_wire_is_seen_at_no_level() {
         for wanted in ["trace", "h2=trace,hyper=trace", "h2::codec=trace,hyper::proto::h1=trace", "[request]=trace"] {
+            let filter = || filter(wanted, Voice::Server).unwrap();
+            check(wanted, |lines| tracing_subscriber::registry().with(lines).with(filter()).with(filter_fn(is_line)).into());
+            check(wanted, |lines| tracing_subscriber::registry().with(lines.with_filter(only_lines(filter()))).into());
+            check(wanted, |lines| tracing_subscriber::registry().with(lines.with_filter(or_measured(filter()))).into());
+        }
+        fn check(wanted: &str, log: impl FnOnce(Lines) -> tracing::Dispatch) {
             let lines = Lines::default();
-            let log = tracing_subscriber::registry()
-                .with(lines.clone())
-                .with(filter(wanted, Voice::Server).unwrap())
-                .with(filter_fn(is_harmless));
-            tracing::subscriber::with_default(log, || {
+            tracing::dispatcher::with_default(&log(lines.clone()), || {
                 let _span = tracing::error_span!("request").entered();
                 tracing::trace!(target: "h2::codec::framed_read", "canary");
                 tracing::debug!(target: "hyper::proto::h1::io", "canary");
@@ -156,6 +205,26 @@ mod tests {
             });
             assert!(lines.0.load(Ordering::Relaxed) >= usize::from(!wanted.starts_with('h')), "{wanted}");
         }
+    }
+
+    #[test]
+    fn steps_are_for_those_who_ask_for_them() {
+        let is_on = |log: tracing::Dispatch| {
+            tracing::dispatcher::with_default(&log, || !tracing::debug_span!(target: "tollhouse::step", "wait").is_disabled())
+        };
+        let lines = Lines::default;
+        for wanted in ["", "warn", "trace", "tollhouse::step=trace"] {
+            let filter = || filter(wanted, Voice::Server).unwrap();
+            let registry = tracing_subscriber::registry;
+            assert!(!is_on(registry().with(lines()).with(filter()).with(filter_fn(is_line)).into()), "{wanted}");
+            assert!(!is_on(registry().with(lines().with_filter(only_lines(filter()))).into()), "{wanted}");
+            assert!(is_on(registry().with(lines().with_filter(or_measured(filter()))).into()), "{wanted}");
+            assert!(is_on(registry().with(lines().with_filter(measured())).into()), "{wanted}");
+        }
+        let hint = |filter: &dyn Filter<Registry>| filter.max_level_hint();
+        let info = || filter("", Voice::Server).unwrap();
+        assert_eq!(hint(&only_lines(info())), Some(LevelFilter::INFO));
+        assert_eq!(hint(&or_measured(info())), Some(LevelFilter::DEBUG));
     }
 
     #[test]

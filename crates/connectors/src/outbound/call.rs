@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::session::Delivered;
 use http::StatusCode;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use super::connect::Unconnected;
 use super::exchange::{Prepared, Try, exchange};
@@ -58,7 +59,8 @@ impl Call<'_> {
                 Some(lease) => self.attempt(&origin, lease, true, &prepared).await,
                 None => {
                     self.attempts += 1;
-                    let connected = self.inner.connect.connect(&target, identity, self.terms.deadline).await;
+                    let step = tracing::debug_span!(target: "tollhouse::step", "connect");
+                    let connected = self.inner.connect.connect(&target, identity, self.terms.deadline).instrument(step).await;
                     count_connection(connected.as_ref().err());
                     match connected {
                         Ok(connected) => self.attempt(&origin, origin.adopt(connected), false, &prepared).await,
@@ -75,7 +77,8 @@ impl Call<'_> {
     }
 
     async fn attempt(&mut self, origin: &Origin, mut lease: Lease, reused: bool, prepared: &Prepared) -> Next {
-        match exchange(&mut lease, prepared, self.terms.deadline).await {
+        let step = tracing::debug_span!(target: "tollhouse::step", "wait");
+        match exchange(&mut lease, prepared, self.terms.deadline).instrument(step).await {
             Try::Answered { answer, complete } => {
                 if complete {
                     origin.give_back(lease).await;

@@ -67,7 +67,8 @@ pub async fn create_once(
 }
 
 async fn run(engine: Arc<Engine>, mut plan: Plan, once: Once) -> Result<Answered, Refusal> {
-    let (key, earlier) = match claim(&engine, &plan, &once).await? {
+    let step = tracing::debug_span!(target: "tollhouse::step", "record");
+    let (key, earlier) = match claim(&engine, &plan, &once).instrument(step).await? {
         Claim::Ours(key, earlier) => (key, earlier),
         Claim::Answered(answer) => return Ok(Answered::Before(answer)),
     };
@@ -77,7 +78,8 @@ async fn run(engine: Arc<Engine>, mut plan: Plan, once: Once) -> Result<Answered
     observe(&engine, &ended.record);
     let state = KeyState::after(&ended.session, ended.record.delivered, earlier);
     let answer = (once.answer)(&ended.session, ended.record.delivered);
-    match store_end(&engine, &key, &ended, state, &answer).await {
+    let step = tracing::debug_span!(target: "tollhouse::step", "record");
+    match store_end(&engine, &key, &ended, state, &answer).instrument(step).await {
         Ok(()) => Ok(Answered::Now(answer)),
         Err(error) => Err(Trace::of(&ended.record).unrecorded(&error)),
     }

@@ -19,6 +19,7 @@ use crate::compose::{self, Foundation, Reload, Running};
 use crate::config::layers::{Layers, Raw, Source};
 use crate::config::{Config, Profile};
 use crate::ready;
+use crate::telemetry::steps::LastSession;
 
 mod banner;
 mod directory;
@@ -51,7 +52,7 @@ pub(crate) struct Dev {
 }
 
 /// Serves until it is told to stop.
-pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: Dev, last_session: &LastSession) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::install()?;
     let (data, temporary) = data_directory(&options)?;
     let config = read_config(&options, &data)?;
@@ -62,7 +63,7 @@ pub(crate) async fn run(options: Dev) -> anyhow::Result<ExitCode> {
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let shown = tokio::select! {
-        shown = first_run::show(&running, &keys.private_key_file) => Some(shown),
+        shown = first_run::show(&running, &keys.private_key_file, last_session) => Some(shown),
         _ = signals.next() => None,
     };
     if let Some(session) = shown {

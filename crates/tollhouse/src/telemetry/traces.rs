@@ -19,10 +19,10 @@ use tracing::warn;
 
 /// The variables that switch traces on.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// Spans that wait to be sent; further ones are dropped, since a slow collector must not hold up payments.
-const QUEUE_MAX: usize = 4096;
-/// Spans in one request to the collector.
-const BATCH_MAX: usize = 512;
+/// Spans that wait to be sent, a session being a dozen; further ones are dropped, since a slow collector must not hold up payments.
+const QUEUE_MAX: usize = 16_384;
+/// Spans in one request to the collector, some 600 KB.
+const BATCH_MAX: usize = 2_048;
 /// The longest that a span waits for others.
 const BATCH_WAIT: Duration = Duration::from_secs(1);
 /// The longest that a shutdown waits for the collector.

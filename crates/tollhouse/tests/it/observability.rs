@@ -10,6 +10,7 @@ use crate::support::{adyen_request, eventually, service, simulated_adyen, sqlite
 
 mod canaries;
 pub(crate) mod rows;
+mod steps;
 
 /// Lines of the log, each of which has to be JSON.
 pub(crate) fn lines(log: &str) -> Vec<Value> {

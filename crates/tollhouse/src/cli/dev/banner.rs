@@ -20,8 +20,9 @@ fn render(base: &str, program: &Path, key_file: &Path, shown: &Shown) -> String 
     let key = quoted(&key_file.display().to_string());
     let mut parts = Vec::new();
     match shown {
-        Shown::Session { definition, body, session } => {
+        Shown::Session { definition, body, session, steps } => {
             parts.push(format!("One payment service session, created with {definition} over HTTP:\n\n{}", printed(session)));
+            parts.extend(steps.as_ref().map(|steps| format!("Where its time went: {steps}")));
             parts.push(place(base, key_file));
             parts.push(format!("The same from the shell:\n\n{}", curl(base, program, &key, definition, body)));
         }

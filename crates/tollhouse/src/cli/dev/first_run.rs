@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::cli::simulated;
 use crate::compose::Running;
+use crate::telemetry::steps::LastSession;
 
 /// What is shown of the session that was created, or why there is none.
 pub(super) enum Shown {
@@ -20,21 +21,23 @@ pub(super) enum Shown {
         body: String,
         /// What the server answered.
         session: Box<PaymentServiceSession>,
+        /// Where its time went.
+        steps: Option<String>,
     },
     /// None could be. The server works all the same.
     None(String),
 }
 
 /// Configures payment services where there are none yet, and creates a session with one of them.
-pub(super) async fn show(running: &Running, key_file: &Path) -> Shown {
+pub(super) async fn show(running: &Running, key_file: &Path, last_session: &LastSession) -> Shown {
     let catalogue = running.catalogue.load_full();
-    match create(&running.base, &catalogue, key_file).await {
+    match create(&running.base, &catalogue, key_file, last_session).await {
         Ok(shown) => shown,
         Err(error) => Shown::None(format!("{error:#}")),
     }
 }
 
-async fn create(base: &str, catalogue: &Catalogue, key_file: &Path) -> anyhow::Result<Shown> {
+async fn create(base: &str, catalogue: &Catalogue, key_file: &Path, last_session: &LastSession) -> anyhow::Result<Shown> {
     let pem = std::fs::read_to_string(key_file).with_context(|| format!("the key file {}", key_file.display()))?;
     let client = Client::builder().server_url(base).private_key(pem).build()?;
     let mut services = list(&client, None).await?;
@@ -53,7 +56,8 @@ async fn create(base: &str, catalogue: &Catalogue, key_file: &Path) -> anyhow::R
         let Some(body) = example(connector) else { continue };
         let raw: Box<serde_json::value::RawValue> = serde_json::from_str(&body).context("the example of the definition")?;
         let session = client.payment_services().create_session(service.id, &raw).await?;
-        return Ok(Shown::Session { definition: service.payment_service_definition_id.clone(), body, session: Box::new(session) });
+        let definition = service.payment_service_definition_id.clone();
+        return Ok(Shown::Session { definition, body, session: Box::new(session), steps: last_session.take() });
     }
     Ok(Shown::None("there is no simulated payment service".to_owned()))
 }
