@@ -90,7 +90,7 @@ impl Engine {
         engine.spawn_flushing();
         engine.spawn_purging();
         engine.spawn_forgetting();
-        engine.spawn_concluding();
+        engine.begin_concluding().await;
         Ok(engine)
     }
 }

@@ -10,7 +10,7 @@ use domain::SessionRecordId;
 use domain::idempotency::{KeyState, UsedKey};
 use domain::session::{Delivered, RecordedFacts, SessionCode, SessionRecord, SessionStatus};
 use store::{StoreError, idempotency_keys, session_records};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::observe;
 use crate::Engine;
@@ -22,22 +22,26 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const KEYS_MAX: u32 = 500;
 
 impl Engine {
-    /// The task that looks for them, until the engine is drained.
-    pub(crate) fn spawn_concluding(self: &Arc<Self>) {
+    /// Looks for them before anything is served, and begins the task that does it again until the engine is drained.
+    pub(crate) async fn begin_concluding(self: &Arc<Self>) {
+        self.look_for_interrupted().await;
         let engine = Arc::clone(self);
         self.tasks.spawn(async move {
-            let mut ticks = interval(LOOK_EVERY);
+            let mut ticks = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
-                    _ = ticks.tick() => {}
+                    _ = ticks.tick() => engine.look_for_interrupted().await,
                     () = engine.stopping.cancelled() => return,
-                }
-                if let Err(error) = engine.conclude_interrupted().await {
-                    tracing::warn!(%error, "Interrupted sessions could not be looked for; trying again in a minute.");
                 }
             }
         });
+    }
+
+    async fn look_for_interrupted(&self) {
+        if let Err(error) = self.conclude_interrupted().await {
+            tracing::warn!(%error, "Interrupted sessions could not be looked for; trying again in a minute.");
+        }
     }
 
     /// Concludes what has outlived its lease; answers how many.
