@@ -72,6 +72,18 @@ sbom out="target/sbom/tollhouse.cdx.json":
 advisories:
     cargo deny check advisories
 
+# What a session costs, against nginx, the bare pipeline and a gateway in Node, in one run: docs/performance.md. About eight minutes.
+bench *options="--half":
+    python3 bench/bench.py {{options}}
+
+# Whether a session has become dearer: CPU time against the bare pipeline in the same run, best of three, 15 % allowed. Two minutes.
+bench-gate:
+    python3 bench/bench.py --gate
+
+# How the cost grows with services, connections, bodies, slow payment services and records. About twenty minutes.
+bench-growth *options:
+    python3 bench/growth.py {{options}}
+
 # The development server.
 dev:
     cargo run --release -- dev
