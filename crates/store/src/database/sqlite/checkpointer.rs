@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// Pages of 4 KiB in the log before a commit itself moves them.
 pub(super) const LOG_PAGES_MAX: u32 = 4096;
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// The task that moves pages, while there are commits. It ends when this is dropped.
 pub(super) struct Checkpointer {
-    task: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+    task: Mutex<Option<(oneshot::Sender<()>, JoinSet<()>)>>,
 }
 
 // === impl Checkpointer ===
@@ -27,16 +27,17 @@ impl Checkpointer {
     /// `written` is told of every commit.
     pub(super) fn start(options: SqliteConnectOptions, written: Arc<Notify>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(options, written, stopped));
+        let mut task = JoinSet::new();
+        task.spawn(run(options, written, stopped));
         Self { task: Mutex::new(Some((stop, task))) }
     }
 
     /// Waits until its connection is closed.
     pub(super) async fn stop(&self) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((stop, task)) = task else { return };
+        let Some((stop, mut task)) = task else { return };
         drop(stop);
-        if let Err(error) = task.await {
+        if let Some(Err(error)) = task.join_next().await {
             tracing::error!(%error, "the task that moves pages out of the write-ahead log did not end in order");
         }
     }
