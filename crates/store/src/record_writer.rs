@@ -28,6 +28,12 @@ pub const QUEUE_ROWS_MAX: usize = 4096;
 /// Most records in one commit, so that the first of them does not wait for a long transaction.
 pub const BATCH_ROWS_MAX: usize = 256;
 
+/// Rows that are worth a commit: as many as one statement of SQLite's takes.
+const ROWS_ENOUGH: usize = 16;
+
+/// How often all tasks that are ready go before a commit. Each round is as long as the line for the processor.
+const ROUNDS_MAX: usize = 3;
+
 /// Hands session records to the task that writes them. Cheap to clone.
 #[derive(Clone)]
 pub struct RecordWriter {
@@ -120,13 +126,19 @@ impl Task {
         }
     }
 
-    /// Lets every task that is ready go first, and takes what those have brought. On an idle server that is no time at all; on a busy one it is what makes a group of several, for a commit costs more than a row, and sessions that wait for a core would come one by one.
+    /// Lets every task that is ready go first, and takes what those have brought; again while they bring something, for a few rounds. On an idle server that is no time at all. On a busy one it is what makes groups, since a commit costs more than a row, and sessions that wait for a core would come one by one.
     async fn gather(&mut self, messages: &mut Vec<Message>) {
-        tokio::task::yield_now().await;
-        while messages.len() < BATCH_ROWS_MAX
-            && let Ok(message) = self.queue.try_recv()
-        {
-            messages.push(message);
+        for _ in 0..ROUNDS_MAX {
+            let known = messages.len();
+            tokio::task::yield_now().await;
+            while messages.len() < BATCH_ROWS_MAX
+                && let Ok(message) = self.queue.try_recv()
+            {
+                messages.push(message);
+            }
+            if messages.len() == known || messages.len() >= ROWS_ENOUGH {
+                return;
+            }
         }
     }
 
