@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::answer::{self, Content};
-use crate::body::{self, BodyError, Edits};
+use crate::body::{self, BodyError, Edits, Written};
 use crate::catalogue::Connector;
 use crate::classify::{self, classify};
 use crate::credentials::{Credentials, Mode, TIMEOUT_MS_MAX};
 use crate::facts::{self, Sources};
 use crate::guard::{Guard, Guarded, Place, Teller, Unavailable};
 use crate::mask::Mask;
-use crate::model::{Call, Provider, Template, TokenCall, Verify};
+use crate::model::{Call, Idempotency, IdempotencyPlace, Provider, Template, TokenCall, Verify};
 use crate::outbound::{Answer, CallFailure, Exchange, Identity, IdentityPem, Outbound, OutgoingRequest, Resend, Route, Terms};
 use crate::render::{Base, Filled, RenderError, check_answer, render, signed_by, unsignable};
 use crate::scheme::AnswerError;
@@ -61,6 +61,12 @@ pub struct Attempt {
     pub now: Timestamp,
 }
 
+/// A body that nothing is wrong with. It holds what the request will carry where that is known before there is one, so that a megabyte is written once.
+#[derive(Clone, Default)]
+pub struct Checked {
+    written: Option<Written>,
+}
+
 /// How a session ended.
 #[derive(Clone, Debug)]
 pub struct SessionOutcome {
@@ -80,6 +86,7 @@ struct Trip<'a> {
     call: &'a Call,
     attempt: &'a Attempt,
     body: Option<&'a JsonObject>,
+    written: Option<&'a Written>,
     first: First<'a>,
     /// When the attempt's `now` was.
     started: Instant,
@@ -115,7 +122,7 @@ impl Caller {
     }
 
     /// What is wrong with a caller's body, all of it at once: repeated members where a rule looks, refused members, parents that are no objects, and what a form can not say.
-    pub fn check(&self, access: &Access, body: &JsonObject) -> Result<(), Vec<Problem>> {
+    pub fn check(&self, access: &Access, body: &JsonObject) -> Result<Checked, Vec<Problem>> {
         let connector = &access.connector;
         // Neither the token nor the attempt nor a signature is known yet, nor the first answer; whatever they will be, they do not change what is wrong.
         let token = Secret::from("token");
@@ -123,12 +130,21 @@ impl Caller {
         let known = Values::new(&access.credentials, connector.method());
         let known = Values { token: Some(&token), attempt: Some(attempt), first: First::ToCome, ..known };
         let mut found: Vec<Problem> = Vec::new();
-        for call in connector.provider.session.iter().chain(&connector.provider.second) {
+        let mut checked = Checked::default();
+        let steps = connector.provider.session.iter().zip([true]).chain(connector.provider.second.iter().zip([false]));
+        for (call, is_first) in steps {
             let signed = signed_by(connector, call, &access.credentials).stand_in();
             let values = Values { signed: Some(&signed), ..known };
             let problems = match body::write(&Edits::of(call, signed.members()), Some(body), &values) {
                 Err(BodyError::Problems(problems)) => problems,
-                Ok(Some(written)) => unsignable(connector, call, &written.bytes).into_iter().collect(),
+                Ok(Some(written)) => {
+                    let problems = unsignable(connector, call, &written.bytes).into_iter().collect();
+                    // The second step's body waits for the first answer.
+                    if is_first && is_settled(&connector.provider, call) {
+                        checked.written = Some(written);
+                    }
+                    problems
+                }
                 // Not the caller's fault: the session says so.
                 Ok(None) | Err(BodyError::Fill(_) | BodyError::Definition(_)) => Vec::new(),
             };
@@ -139,7 +155,7 @@ impl Caller {
                 }
             }
         }
-        if found.is_empty() { Ok(()) } else { Err(found) }
+        if found.is_empty() { Ok(checked) } else { Err(found) }
     }
 
     /// What a payment service is called in measurements: its id, or a name that it shares where there are too many. This is the one place that decides it.
@@ -147,8 +163,8 @@ impl Caller {
         self.outbound.guards().of(Guarded::Service(service)).label()
     }
 
-    /// Creates a session with a payment service. Whatever goes wrong there is an answer.
-    pub async fn session(&self, access: &Access, attempt: &Attempt, body: &JsonObject) -> SessionOutcome {
+    /// Creates a session with a payment service. Whatever goes wrong there is an answer. `checked` is what [`Caller::check`] said of the same body and the same access.
+    pub async fn session(&self, access: &Access, attempt: &Attempt, body: &JsonObject, checked: &Checked) -> SessionOutcome {
         let Some(call) = &access.connector.provider.session else {
             // The engine asks first whether the definition creates sessions.
             return failed(SessionCode::InvalidServiceConfiguration, None, Delivered::No, RecordedFacts::default());
@@ -162,6 +178,7 @@ impl Caller {
             }
         };
         let mut trip = self.trip(access, call, attempt, Some(body), place.teller());
+        trip.written = checked.written.as_ref();
         let mut outcome = match &access.connector.provider.second {
             None => concluded(access, call, body, self.run(&mut trip, TokenSource::Shared).await),
             Some(second) => self.two_steps(&mut trip, second, body).await,
@@ -174,7 +191,7 @@ impl Caller {
     async fn two_steps(&self, trip: &mut Trip<'_>, second: &Call, body: &JsonObject) -> SessionOutcome {
         let (access, call) = (trip.access, trip.call);
         // What can not be made whatever the first step answers is found while nothing is sent.
-        if let Err(error) = self.rehearse(&Trip { call: second, first: First::ToCome, identity: None, ..*trip }) {
+        if let Err(error) = self.rehearse(&Trip { call: second, written: None, first: First::ToCome, identity: None, ..*trip }) {
             return concluded(access, call, body, End::NotRendered(error));
         }
         let end = self.run(trip, TokenSource::Shared).await;
@@ -183,7 +200,7 @@ impl Caller {
         if first.session.status == SessionStatus::Failed {
             return first;
         }
-        let mut next = Trip { call: second, first: First::Here(answered.as_ref()), identity: None, ..*trip };
+        let mut next = Trip { call: second, written: None, first: First::Here(answered.as_ref()), identity: None, ..*trip };
         let end = self.run(&mut next, TokenSource::Shared).await.after_an_answer();
         trip.spent = next.spent;
         let mut outcome = match end {
@@ -256,7 +273,7 @@ impl Caller {
         teller: &'a Teller,
     ) -> Trip<'a> {
         let (first, started, deadline) = (First::Never, Instant::now(), self.deadline(access));
-        Trip { access, call, attempt, body, first, started, deadline, identity: None, teller, spent: None }
+        Trip { access, call, attempt, body, written: None, first, started, deadline, identity: None, teller, spent: None }
     }
 
     fn order(&self, access: &Access, teller: &Teller, route: Route, deadline: Instant, now: Timestamp) -> Order {
@@ -361,7 +378,8 @@ impl Caller {
     fn token_request(&self, access: &Access, attempt: &Attempt, token: &TokenCall) -> Result<(OutgoingRequest, Base), RenderError> {
         let _step = tracing::debug_span!(target: "tollhouse::step", "render").entered();
         let base = self.places.base(&access.connector, &token.call, &access.credentials)?;
-        let filled = Filled { credentials: &access.credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None };
+        let credentials = &access.credentials;
+        let filled = Filled { credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None, written: None };
         let mut request = render(&access.connector, &token.call, &filled, &base)?;
         request.identity = self.identity(access, base.route)?;
         Ok((request, base))
@@ -403,8 +421,8 @@ impl Trip<'_> {
     }
 
     fn filled<'f>(&'f self, token: Option<&'f Secret>) -> Filled<'f> {
-        let Self { access, attempt, first, body, .. } = *self;
-        Filled { credentials: &access.credentials, token, first, attempt, now: self.now(), body }
+        let Self { access, attempt, first, body, written, .. } = *self;
+        Filled { credentials: &access.credentials, token, first, attempt, now: self.now(), body, written }
     }
 
     /// The attempt's moment and what has passed since, so that what is signed after waiting for a token is not signed with a moment gone by.
@@ -564,6 +582,13 @@ fn token_key(access: &Access, base: &Base) -> TokenKey {
 
 fn is_unauthorized(exchange: &Exchange) -> bool {
     matches!(&exchange.result, Ok(answer) if answer.status == 401)
+}
+
+/// Whether the body of a call is made of the caller's and of what is stored, so that nothing which is still to come changes it.
+fn is_settled(provider: &Provider, call: &Call) -> bool {
+    let has_key = matches!(call.idempotency, Some(Idempotency { at: IdempotencyPlace::Body(_), .. }));
+    let mut members = call.body.default.iter().chain(&call.body.set);
+    provider.sign_of(call).is_none() && !has_key && members.all(|(_, template)| template.names_only_what_is_stored())
 }
 
 /// A session goes twice only where its idempotency key goes along; a call of our own only where it reads. What is signed goes once: its moment would be that of the first.

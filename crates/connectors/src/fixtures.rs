@@ -98,7 +98,7 @@ pub(crate) fn credentials(provider: &Provider, values: &[(&str, &str)]) -> Crede
 
 /// What a request of an attempt is filled with at its own moment; neither a token nor a caller's body unless they are added.
 pub(crate) fn filled<'a>(attempt: &'a Attempt, credentials: &'a Credentials) -> Filled<'a> {
-    Filled { credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None }
+    Filled { credentials, token: None, first: First::Never, attempt, now: attempt.now, body: None, written: None }
 }
 
 /// `POST /sessions`, JSON, nothing added.

@@ -670,6 +670,13 @@ impl JsonTemplate {
         templates.into_iter().any(Template::names_sign)
     }
 
+    /// Whether it can be filled in before there is a request.
+    pub(crate) fn names_only_what_is_stored(&self) -> bool {
+        let mut templates = Vec::new();
+        self.collect(&mut templates);
+        templates.into_iter().flat_map(Template::names).all(|name| matches!(name, Name::Field(_) | Name::MethodCode))
+    }
+
     fn collect<'a>(&'a self, templates: &mut Vec<&'a Template>) {
         match self {
             Self::Text(text) => templates.push(text),

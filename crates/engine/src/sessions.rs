@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use connectors::caller::{Access, Attempt, SessionOutcome};
+use connectors::caller::{Access, Attempt, Checked, SessionOutcome};
 use connectors::catalogue::Connector;
 use connectors::credentials::Credentials;
 use domain::card_number::card_number_members;
@@ -59,6 +59,7 @@ struct Plan {
     /// When the payment service was last changed.
     service_updated_at: Timestamp,
     body: JsonObject,
+    checked: Checked,
     request: Request,
     started: Instant,
 }
@@ -89,10 +90,8 @@ fn plan(engine: &Engine, scope: &Scope, request: &Request, target: &Target, body
         tracing::debug_span!(target: "tollhouse::step", "load").in_scope(|| resolve(engine, &snapshot, scope, target))?;
     let body = tracing::debug_span!(target: "tollhouse::step", "render").in_scope(|| parse(body))?;
     let access = tracing::debug_span!(target: "tollhouse::step", "open").in_scope(|| access(&snapshot, scope, connector, &service))?;
-    let problems = tracing::debug_span!(target: "tollhouse::step", "render").in_scope(|| problems(engine, &access, &body));
-    if !problems.is_empty() {
-        return Err(Refusal::Invalid(problems));
-    }
+    let checked = tracing::debug_span!(target: "tollhouse::step", "render").in_scope(|| check(engine, &access, &body));
+    let checked = checked.map_err(Refusal::Invalid)?;
     if !engine.database.is_writable() {
         // Without its record a session would be a thing nobody can find again.
         return Err(Refusal::Unavailable);
@@ -107,6 +106,7 @@ fn plan(engine: &Engine, scope: &Scope, request: &Request, target: &Target, body
         service: service.service.id,
         service_updated_at: service.service.updated_at,
         body,
+        checked,
         request: request.clone(),
         started,
     })
@@ -133,8 +133,8 @@ async fn run(engine: Arc<Engine>, plan: Plan) -> Result<(Session, Delivered), Re
 
 /// Calls the payment service.
 async fn execute(engine: &Engine, plan: Plan) -> Ended {
-    let Plan { access, attempt, record: id, service, body, request, started, .. } = plan;
-    let outcome = match without_unwinding(engine.connectors.session(&access, &attempt, &body)).await {
+    let Plan { access, attempt, record: id, service, body, checked, request, started, .. } = plan;
+    let outcome = match without_unwinding(engine.connectors.session(&access, &attempt, &body, &checked)).await {
         Ok(outcome) => outcome,
         Err(panic) => {
             tracing::error!(
@@ -249,8 +249,9 @@ fn parse(body: Bytes) -> Result<JsonObject, Refusal> {
 }
 
 /// What is wrong with a body for this payment service, at most [`PROBLEMS_MAX`] things: what its definition says, and card numbers.
-fn problems(engine: &Engine, access: &Access, body: &JsonObject) -> Vec<Problem> {
-    let mut problems = engine.connectors.check(access, body).err().unwrap_or_default();
+fn check(engine: &Engine, access: &Access, body: &JsonObject) -> Result<Checked, Vec<Problem>> {
+    let checked = engine.connectors.check(access, body);
+    let mut problems = checked.as_ref().err().cloned().unwrap_or_default();
     if engine.rules.refuse_card_numbers {
         for pointer in card_number_members(body, PROBLEMS_MAX).iter().map(ToString::to_string) {
             if !problems.iter().any(|problem| problem.pointer == pointer) {
@@ -259,7 +260,7 @@ fn problems(engine: &Engine, access: &Access, body: &JsonObject) -> Vec<Problem>
         }
         problems.truncate(PROBLEMS_MAX);
     }
-    problems
+    if problems.is_empty() { checked } else { Err(problems) }
 }
 
 fn access(snapshot: &Snapshot, scope: &Scope, connector: Arc<Connector>, service: &Service) -> Result<Access, Refusal> {

@@ -100,8 +100,15 @@ fn detonate(file: &Path) -> String {
         let body = JsonObject::parse(format!(r#"{{"amount":1,"big":"{}"}}"#, "x".repeat(VALUE_BYTES_MAX))).unwrap();
         let session = provider.session.as_ref().unwrap();
         let base = Places::default().base(&connector, session, &credentials).unwrap();
-        let filled =
-            Filled { credentials: &credentials, token: None, first: First::Never, attempt: &attempt, now: attempt.now, body: Some(&body) };
+        let filled = Filled {
+            credentials: &credentials,
+            token: None,
+            first: First::Never,
+            attempt: &attempt,
+            now: attempt.now,
+            body: Some(&body),
+            written: None,
+        };
         if let Ok(request) = render(&connector, session, &filled, &base) {
             let path = request.url.path().strip_prefix("/v1").unwrap().to_owned();
             let received = Received { method: request.method, path, headers: request.headers, body: request.body };

@@ -11,8 +11,8 @@ use super::*;
 use crate::fixtures::measured::Measured;
 use crate::fixtures::{call, connector, credentials, filled, in_answer, in_request, literal, named, object, pointer, provider};
 use crate::model::{
-    Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector, Sign,
-    SignFunction, SignLine, SignPart, SignValue, Template,
+    AttemptForm, Auth, Body, Choice, Encoding, Idempotency, IdempotencyPlace, JsonTemplate, Name, Part, Provider, RequestLine, Selector,
+    Sign, SignFunction, SignLine, SignPart, SignValue, Template,
 };
 use crate::outbound::{Answer, Backoff, EgressPolicy, OutboundOptions, Resolution};
 
@@ -89,7 +89,7 @@ async fn stand() -> (Stand, Caller) {
 }
 
 async fn session(caller: &Caller, access: &Access) -> SessionOutcome {
-    caller.session(access, &ATTEMPT, &object(r#" {"reference":"order-1","n":1.0}"#)).await
+    caller.session(access, &ATTEMPT, &object(r#" {"reference":"order-1","n":1.0}"#), &Checked::default()).await
 }
 
 fn seen(outcome: &SessionOutcome) -> (Option<SessionCode>, Option<u16>, Delivered) {
@@ -165,11 +165,40 @@ async fn a_body_is_checked_before_anything_is_sent() {
     provider.session.as_mut().unwrap().body.refuse = vec![(pointer("/confirm"), "it moves money".into())];
     let access = access(provider, STORED);
     let pointers = |text: &str| match caller.check(&access, &object(text)) {
-        Ok(()) => vec![],
+        Ok(_) => vec![],
         Err(problems) => problems.into_iter().map(|problem| problem.pointer).collect(),
     };
     assert_eq!(pointers(r#"{"account":"other","x":{"a":1,"a":2}}"#), Vec::<String>::new());
     assert_eq!(pointers(r#"{"confirm":true,"a":1,"a":2}"#), ["/confirm", "/a"]);
+}
+
+#[tokio::test]
+async fn what_was_checked_is_sent_as_it_was_written() {
+    let (stand, caller) = stand().await;
+    stand.answer(|_: &Received| Reply::json(201, r#"{"id":"s"}"#));
+    let body = object(r#" {"reference":"order-1","n":1.0}"#);
+    let plain_access = access(plain(), STORED);
+    let checked = caller.check(&plain_access, &body).unwrap();
+    assert!(checked.written.is_some());
+    caller.session(&plain_access, &ATTEMPT, &body, &checked).await;
+    caller.session(&plain_access, &ATTEMPT, &body, &Checked::default()).await;
+    let requests = stand.requests();
+    let sent: Vec<_> = requests.iter().map(|request| (request.text(), request.header("content-type"))).collect();
+    assert!(sent.len() == 2 && sent[0] == sent[1] && sent[0].0.contains("order-1"), "{sent:?}");
+
+    // What is still to come is not in it.
+    let set = |name: Name| {
+        let mut provider = plain();
+        provider.session.as_mut().unwrap().body.set.push((pointer("/late"), JsonTemplate::Text(Template(vec![Part::Name(name)]))));
+        provider
+    };
+    let mut with_key = plain();
+    let at = IdempotencyPlace::Body(pointer("/key"));
+    with_key.session.as_mut().unwrap().idempotency = Some(Idempotency { at, hours: 1 });
+    for provider in [set(Name::Attempt(AttemptForm::Id)), set(Name::Token), with_key, signed()] {
+        assert!(caller.check(&access(provider, STORED), &body).unwrap().written.is_none());
+    }
+    assert!(caller.check(&access(set(Name::Field("account".into())), STORED), &body).unwrap().written.is_some());
 }
 
 // === tokens ===
@@ -293,7 +322,7 @@ async fn a_signed_session_fetches_the_token_that_its_lines_name_and_is_sent_once
     with_tokens(&stand, "none");
     let access = access(signed(), STORED);
     let body = object(r#"{"amount":1.0}"#);
-    let outcome = caller.session(&access, &ATTEMPT, &body).await;
+    let outcome = caller.session(&access, &ATTEMPT, &body, &Checked::default()).await;
     assert_eq!(seen(&outcome), (Some(SessionCode::InvalidServiceCredentials), Some(401), Delivered::Yes));
     assert_eq!(targets(&stand), ["/base/token", "/base/sessions"]);
     let request = stand.requests().pop().unwrap();
@@ -318,7 +347,7 @@ async fn what_a_signature_reads_is_there_once_and_under_one_name() {
     let (_stand, caller) = stand().await;
     let access = access(signed(), STORED);
     let problems = |text: &str| match caller.check(&access, &object(text)) {
-        Ok(()) => vec![],
+        Ok(_) => vec![],
         Err(problems) => problems.into_iter().map(|problem| (problem.pointer, problem.message)).collect(),
     };
     assert_eq!(problems(r#"{"amount":1,"sum":"mine"}"#), []);
@@ -494,7 +523,7 @@ async fn past_the_most_calls_in_flight_nothing_is_sent() {
     let (stand, caller) = stand().await;
     let access = access(plain(), STORED);
     caller.guard(&access).crowd();
-    let outcome = caller.session(&access, &ATTEMPT, &object("{}")).await;
+    let outcome = caller.session(&access, &ATTEMPT, &object("{}"), &Checked::default()).await;
     assert_eq!((outcome.session.status, outcome.session.code), (SessionStatus::Failed, Some(SessionCode::ServiceUnavailable)));
     assert_eq!((outcome.session.status_code, outcome.delivered), (None, Delivered::No));
     assert!(outcome.session.response_body.is_none() && outcome.service_duration_ms.is_none());

@@ -24,7 +24,15 @@ fn with<T>(id: &str, values: &[(&str, &str)], body: Option<&str>, read: impl FnO
         _ => panic!("{id} has no such call"),
     };
     let base = Places::default().base(&connector, call, &credentials).unwrap();
-    let filled = Filled { credentials: &credentials, token: None, attempt: &ATTEMPT, now: NOW, body: body.as_ref(), first: First::Never };
+    let filled = Filled {
+        credentials: &credentials,
+        token: None,
+        attempt: &ATTEMPT,
+        now: NOW,
+        body: body.as_ref(),
+        first: First::Never,
+        written: None,
+    };
     read(&connector, call, &filled, &base)
 }
 

@@ -48,6 +48,7 @@ fn with<T>(
         attempt: &attempt,
         now: NOW,
         body: Some(&body),
+        written: None,
     };
     read(connector, &filled, &Base { url: "https://api.psp.example:8443/v1".into(), route: Route::Override })
 }

@@ -194,7 +194,15 @@ pub(crate) fn request(
     let base = Places::default().base(connector, call, &credentials)?;
     assert_eq!(base.route, Route::Guarded);
     let token = Secret::from(TOKEN);
-    let filled = Filled { credentials: &credentials, token: Some(&token), first: First::ToCome, attempt: &ATTEMPT, now: ATTEMPT.now, body };
+    let filled = Filled {
+        credentials: &credentials,
+        token: Some(&token),
+        first: First::ToCome,
+        attempt: &ATTEMPT,
+        now: ATTEMPT.now,
+        body,
+        written: None,
+    };
     render(connector, call, &filled, &base)
 }
 

@@ -27,7 +27,7 @@ const SECOND: &str = r#"{"flow":{"id":"f-1"},"echo":"a-stored-secret"}"#;
 
 async fn ask(caller: &Caller, provider: Provider, values: &[(&str, &str)]) -> SessionOutcome {
     let body = object(r#"{"reference":"order-1","flow":{"to":"https://shop.example"}}"#);
-    caller.session(&access(provider, values), &ATTEMPT, &body).await
+    caller.session(&access(provider, values), &ATTEMPT, &body, &Checked::default()).await
 }
 
 fn kept(outcome: &SessionOutcome) -> [Option<&str>; 4] {
@@ -59,7 +59,7 @@ async fn what_the_second_step_finds_wins_in_the_record() {
     stand.reply(Reply::json(201, FIRST));
     stand.reply(Reply::json(200, "{}"));
     let body = object(r#"{"reference":"order-1","flow":{"reference":"flow-1"}}"#);
-    let outcome = caller.session(&access(two_steps(plain()), STORED), &ATTEMPT, &body).await;
+    let outcome = caller.session(&access(two_steps(plain()), STORED), &ATTEMPT, &body, &Checked::default()).await;
     assert_eq!(kept(&outcome), [Some("flow-1"), Some("s/1"), Some("t-1"), None]);
 }
 
@@ -257,7 +257,7 @@ async fn members_that_either_step_refuses_are_refused_before_anything_is_sent() 
         vec![(pointer("/flow/card"), "card data".into()), (pointer("/confirm"), "it moves money".into())];
     let access = access(provider, STORED);
     let pointers = |text: &str| match caller.check(&access, &object(text)) {
-        Ok(()) => vec![],
+        Ok(_) => vec![],
         Err(problems) => problems.into_iter().map(|problem| problem.pointer).collect(),
     };
     assert_eq!(pointers(r#"{"flow":{}}"#), Vec::<String>::new());

@@ -80,8 +80,8 @@ async fn what_can_not_be_signed_is_not_sent() {
 async fn a_body_that_could_be_read_in_two_ways_is_the_callers_problem() {
     let caller = caller("http://127.0.0.1:1/", &[]);
     let access = access(members(), &[("secret_key", KEY)]);
-    assert_eq!(caller.check(&access, &object(r#"{"a":[{"b":1}],"c":1}"#)), Ok(()));
-    let problems = caller.check(&access, &object(r#"{"a":[{"b":1,"b":2}]}"#)).unwrap_err();
+    assert!(caller.check(&access, &object(r#"{"a":[{"b":1}],"c":1}"#)).is_ok());
+    let problems = caller.check(&access, &object(r#"{"a":[{"b":1,"b":2}]}"#)).err().unwrap();
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].message, "the body of this payment service must have each member once, in Unicode text");
 }

@@ -79,7 +79,7 @@ pub(super) fn text(scene: &Scene<'_>, call: &Call, body: Option<&JsonObject>) ->
     let token = Secret::from(named("token"));
     let filled = |credentials| {
         let (attempt, now) = (&scene.attempt, scene.attempt.now);
-        Filled { credentials, token: Some(&token), first: First::ToCome, attempt, now, body }
+        Filled { credentials, token: Some(&token), first: First::ToCome, attempt, now, body, written: None }
     };
     let lines = |credentials| signed_lines(scene.connector, call, &filled(credentials), &scene.base);
     let request = print(&render(scene.connector, call, &filled(&scene.masked), &scene.base)?);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use connectors::caller::{Access, Attempt, Caller, Places};
+use connectors::caller::{Access, Attempt, Caller, Checked, Places};
 use connectors::catalogue::{Catalogue, Connector};
 use connectors::credentials::Credentials;
 use connectors::format::Diagnostic;
@@ -119,7 +119,7 @@ impl Trial {
     }
 
     async fn session(&self, connector: &Arc<Connector>, values: &[(String, String)], body: &JsonObject) -> Session {
-        self.caller.session(&self.access(connector, values), &self.attempt(), body).await.session
+        self.caller.session(&self.access(connector, values), &self.attempt(), body, &Checked::default()).await.session
     }
 
     fn access(&self, connector: &Arc<Connector>, values: &[(String, String)]) -> Access {

@@ -123,16 +123,17 @@ impl Exchange<'_> {
     async fn run(&self, subject: &Subject, live: bool) -> anyhow::Result<Vec<String>> {
         let id = &self.connector.definition.id;
         let access = self.trial.access(self.connector, &self.values);
-        if let Err(problems) = self.trial.caller.check(&access, &self.body) {
-            return Ok(problems.iter().map(|problem| format!("{id}: {}: {}", problem.pointer, problem.message)).collect());
-        }
+        let checked = match self.trial.caller.check(&access, &self.body) {
+            Ok(checked) => checked,
+            Err(problems) => return Ok(problems.iter().map(|problem| format!("{id}: {}: {}", problem.pointer, problem.message)).collect()),
+        };
         let attempt = self.trial.attempt();
         let scene = Scene::at(self.connector, &self.values, attempt, self.base.clone());
         let texts = match requests(&scene, self.call, &self.body) {
             Ok(texts) => texts,
             Err(error) => return Ok(vec![format!("{id}: no request can be made: {error}")]),
         };
-        let session = self.trial.caller.session(&access, &attempt, &self.body).await.session;
+        let session = self.trial.caller.session(&access, &attempt, &self.body, &checked).await.session;
         let mut told = vec![format!("== {id}, {}", self.base.url)];
         told.extend(texts);
         let answer = transcript::answer(self.connector, &session, &self.secrets).map(|json| indent(&json));
