@@ -32,6 +32,7 @@ mod call;
 mod connect;
 mod egress;
 mod exchange;
+mod http2;
 mod identity;
 mod pool;
 mod proxy;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::CallFailure;
 use super::egress::{EgressPolicy, EgressRefusal, Target, TargetHost, is_localhost};
+use super::http2;
 use super::identity::Identity;
 use super::proxy::{NoTunnel, Proxy};
 use super::resolve::{Resolver, Unresolved};
@@ -30,25 +31,17 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 const ADDRESSES_MAX: usize = 6;
 
 /// The head of an answer: status line and headers. Real ones stay under 8 KiB; hyper adds its own limit of 100 headers.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// As much as is read of a connection before somebody takes it; must hold a head.
 const READ_BUFFER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
-
-/// An HTTP/2 stream may carry a whole answer without asking for more room.
-const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
-
-/// A connection with calls on it that answers no ping for this long after this silence is dead.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) type Body = Full<Bytes>;
 
 /// A new connection, its driver already running.
 pub(super) enum Connected {
     Http1 { sender: http1::SendRequest<Body>, ledger: Ledger },
-    Http2 { sender: http2::SendRequest<Body>, ledger: Ledger },
+    Http2 { sender: http2::Sender, ledger: Ledger },
 }
 
 /// Why there is no connection. Nothing of a request has been sent.
@@ -174,17 +167,7 @@ impl Connect {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (sender, connection) = http2::Builder::new(self.drivers.clone())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unconnected(&error))?;
-        self.drivers.drive(connection);
+        let sender = http2::handshake(stream, &self.drivers).await.map_err(|error| unconnected(&error))?;
         Ok(Connected::Http2 { sender, ledger })
     }
 }
@@ -205,16 +188,6 @@ impl Drivers {
     }
 }
 
-impl<F> hyper::rt::Executor<F> for Drivers
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, future: F) {
-        self.0.spawn(future);
-    }
-}
-
 fn refused(refusal: EgressRefusal) -> Unconnected {
     Unconnected { failure: CallFailure::Refused(refusal), again: false }
 }
@@ -224,7 +197,7 @@ fn no_connection(error: &io::Error, failure: CallFailure) -> Unconnected {
     Unconnected { failure, again: true }
 }
 
-fn unconnected(error: &hyper::Error) -> Unconnected {
+fn unconnected(error: &dyn std::error::Error) -> Unconnected {
     tracing::debug!(%error, "No HTTP connection.");
     Unconnected { failure: CallFailure::Connect, again: true }
 }

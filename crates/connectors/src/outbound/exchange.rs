@@ -5,13 +5,14 @@ use http::header::{self, HeaderName};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as HttpBody;
 use hyper::client::conn::TrySendError;
 use tokio::time::{Instant, timeout_at};
 use url::Position;
 
 use super::connect::Body;
 use super::egress::{EgressRefusal, Target, TargetHost};
+use super::http2::Unanswered;
 use super::pool::{Http1, Lease, Stream};
 use super::wire::Ledger;
 use super::{AGENT, ANSWER_BYTES_MAX, Answer, BodyFailure, CallFailure, OutgoingRequest};
@@ -35,7 +36,7 @@ pub(super) enum Try {
 }
 
 /// Headers that belong to the connection or to the framing, which are ours; and the codings of an answer, of which we can read none.
-const OURS: [HeaderName; 11] = [
+const OURS: [HeaderName; 12] = [
     header::HOST,
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -47,6 +48,7 @@ const OURS: [HeaderName; 11] = [
     header::PROXY_AUTHORIZATION,
     header::ACCEPT_ENCODING,
     HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
 
 // === impl Prepared ===
@@ -65,19 +67,24 @@ impl Prepared {
     }
 
     fn http1(&self) -> Result<Request<Body>, CallFailure> {
-        let mut request = self.request(Uri::from(self.path.clone()), Version::HTTP_11);
+        let mut request = self.request(Uri::from(self.path.clone()), Version::HTTP_11, Full::new(self.body.clone()));
         let host = HeaderValue::from_str(self.authority.as_str()).map_err(|_| CallFailure::Refused(EgressRefusal::Url))?;
         request.headers_mut().insert(header::HOST, host);
         Ok(request)
     }
 
-    fn http2(&self) -> Result<Request<Body>, CallFailure> {
+    fn http2(&self) -> Result<Request<()>, CallFailure> {
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(self.path.clone()).build();
-        Ok(self.request(uri.map_err(|_| CallFailure::Refused(EgressRefusal::Url))?, Version::HTTP_2))
+        let mut request = self.request(uri.map_err(|_| CallFailure::Refused(EgressRefusal::Url))?, Version::HTTP_2, ());
+        // As over HTTP/1.1, where the library does it: without a body only where the method has one.
+        if !self.body.is_empty() || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        }
+        Ok(request)
     }
 
-    fn request(&self, uri: Uri, version: Version) -> Request<Body> {
-        let mut request = Request::new(Full::new(self.body.clone()));
+    fn request<B>(&self, uri: Uri, version: Version, body: B) -> Request<B> {
+        let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.version_mut() = version;
@@ -103,7 +110,7 @@ pub(super) async fn exchange(lease: &mut Lease, prepared: &Prepared, deadline: I
             Err(failure) => Try::Broken { failure, sent: false },
         },
         Lease::Http2(stream) => match prepared.http2() {
-            Ok(request) => over_http2(stream, request, deadline).await,
+            Ok(request) => over_http2(stream, request, prepared.body.clone(), deadline).await,
             Err(failure) => Try::Broken { failure, sent: false },
         },
     }
@@ -122,12 +129,21 @@ async fn over_http1(connection: &mut Http1, request: Request<Body>, deadline: In
     }
 }
 
-async fn over_http2(stream: &mut Stream, request: Request<Body>, deadline: Instant) -> Try {
-    match timeout_at(deadline, stream.sender.try_send_request(request)).await {
+async fn over_http2(stream: &Stream, request: Request<()>, body: Bytes, deadline: Instant) -> Try {
+    let mark = stream.ledger.written();
+    match timeout_at(deadline, stream.sender.send(request, body)).await {
         Ok(Ok(response)) => receive(response, deadline).await,
-        Ok(Err(error)) => {
-            let sent = !is_returned(&error) && !is_refused(error.error());
-            Try::Broken { failure: failure(error.error(), &stream.ledger), sent }
+        Ok(Err(Unanswered { error, sent })) => {
+            let failure = if stream.ledger.is_refused() {
+                CallFailure::Tls
+            } else if error.is_library() {
+                CallFailure::Malformed
+            } else {
+                CallFailure::Reset
+            };
+            // A connection that broke is over for every call on it, so it may be sealed: only then is an unchanged count a proof.
+            let sent = sent && (!error.is_io() || stream.ledger.seal(mark));
+            Try::Broken { failure, sent }
         }
         Err(_elapsed) => Try::Broken { failure: CallFailure::Timeout, sent: true },
     }
@@ -138,25 +154,14 @@ fn is_returned(error: &TrySendError<Request<Body>>) -> bool {
     error.message().is_some()
 }
 
-/// HTTP/2 has two ways to say that a request was not looked at: refusing its stream, and leaving with an earlier stream as the last one.
-fn is_refused(error: &hyper::Error) -> bool {
-    http2_error(error).is_some_and(|error| {
-        error.is_remote() && (error.is_go_away() || (error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM)))
-    })
-}
-
-fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
-    std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>())
-}
-
 fn failure(error: &hyper::Error, ledger: &Ledger) -> CallFailure {
     if ledger.is_refused() {
         return CallFailure::Tls;
     }
-    if error.is_parse() || http2_error(error).is_some_and(h2::Error::is_library) { CallFailure::Malformed } else { CallFailure::Reset }
+    if error.is_parse() { CallFailure::Malformed } else { CallFailure::Reset }
 }
 
-async fn receive(response: Response<Incoming>, deadline: Instant) -> Try {
+async fn receive<B: HttpBody<Data = Bytes> + Unpin>(response: Response<B>, deadline: Instant) -> Try {
     let (head, body) = response.into_parts();
     let coded = is_coded(&head.headers);
     let (body, complete) = match timeout_at(deadline, read(body)).await {
@@ -182,7 +187,7 @@ enum ReadError {
 }
 
 /// Reads up to the limit and not a frame further. An answer that comes in one piece is not copied.
-async fn read(mut body: Incoming) -> Result<Bytes, ReadError> {
+async fn read<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) -> Result<Bytes, ReadError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > ANSWER_BYTES_MAX {
         return Err(ReadError::TooLong);

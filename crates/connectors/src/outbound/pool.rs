@@ -1,15 +1,16 @@
 //! Connections that are kept, by where they lead.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use tokio::time::{Instant, timeout};
 
 use super::connect::{Body, Connected};
 use super::egress::Target;
+use super::http2;
 use super::wire::Ledger;
 
 /// HTTP/1.1 connections kept per origin. More are opened when needed and closed after use.
@@ -58,18 +59,16 @@ pub(super) struct Http1 {
 
 /// A connection for many calls at a time, which stays in the pool meanwhile.
 struct Http2 {
-    sender: http2::SendRequest<Body>,
+    sender: http2::Sender,
     ledger: Ledger,
-    streams: Arc<AtomicUsize>,
     born: Instant,
     used: Instant,
 }
 
 /// One call's place on a connection of HTTP/2.
 pub(super) struct Stream {
-    pub(super) sender: http2::SendRequest<Body>,
+    pub(super) sender: http2::Sender,
     pub(super) ledger: Ledger,
-    streams: Arc<AtomicUsize>,
 }
 
 /// A connection for one call.
@@ -117,8 +116,8 @@ impl Origin {
         let mut kept = lock(&self.kept);
         kept.http2.retain(|http2| !http2.is_over(now));
         // Past all limits a call gets a connection of its own: it must not wait for a stream behind the calls of another service that hang.
-        if let Some(http2) = kept.http2.iter_mut().min_by_key(|http2| http2.streams.load(Ordering::Relaxed))
-            && http2.streams.load(Ordering::Relaxed) < HTTP2_STREAMS_MAX
+        if let Some(http2) = kept.http2.iter_mut().min_by_key(|http2| http2.sender.streams.load(Ordering::Relaxed))
+            && http2.sender.streams.load(Ordering::Relaxed) < HTTP2_STREAMS_MAX
         {
             return Some(Lease::Http2(http2.stream(now)));
         }
@@ -134,7 +133,7 @@ impl Origin {
         match connected {
             Connected::Http1 { sender, ledger } => Lease::Http1(Http1 { sender, ledger, born: now, idle_since: now }),
             Connected::Http2 { sender, ledger } => {
-                let mut http2 = Http2 { sender, ledger, streams: Arc::default(), born: now, used: now };
+                let mut http2 = Http2 { sender, ledger, born: now, used: now };
                 let stream = http2.stream(now);
                 let mut kept = lock(&self.kept);
                 // Calls that came together when there was none have each opened one; the surplus is closed after use.
@@ -164,7 +163,7 @@ impl Origin {
     pub(super) fn discard(&self, lease: Lease) {
         match lease {
             Lease::Http1(_) => {}
-            Lease::Http2(stream) => lock(&self.kept).http2.retain(|http2| !Arc::ptr_eq(&http2.streams, &stream.streams)),
+            Lease::Http2(stream) => lock(&self.kept).http2.retain(|http2| !Arc::ptr_eq(&http2.sender.streams, &stream.sender.streams)),
         }
     }
 }
@@ -195,20 +194,20 @@ impl Http1 {
 
 impl Http2 {
     fn is_over(&self, now: Instant) -> bool {
-        let idle = self.streams.load(Ordering::Relaxed) == 0 && now - self.used > IDLE_MAX;
+        let idle = self.sender.streams.load(Ordering::Relaxed) == 0 && now - self.used > IDLE_MAX;
         self.sender.is_closed() || idle || now - self.born > AGE_MAX
     }
 
     fn stream(&mut self, now: Instant) -> Stream {
         self.used = now;
-        self.streams.fetch_add(1, Ordering::Relaxed);
-        Stream { sender: self.sender.clone(), ledger: self.ledger.clone(), streams: Arc::clone(&self.streams) }
+        self.sender.streams.fetch_add(1, Ordering::Relaxed);
+        Stream { sender: self.sender.clone(), ledger: self.ledger.clone() }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.streams.fetch_sub(1, Ordering::Relaxed);
+        self.sender.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
