@@ -28,6 +28,9 @@ from harness import HERE, PATH_OF_PEERS, System, Tollhouse
 
 GOALS = HERE / "goals.json"
 
+# More than any system that checks signatures makes of them on one core. A token that was seen is not checked again, so there must be one for each session.
+SESSIONS_PER_CORE = 3500
+
 
 def options():
     parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
@@ -37,7 +40,7 @@ def options():
     parser.add_argument("--conns", type=int, default=32)
     parser.add_argument("--rate", type=float, default=100, help="fixed rate at which latency is compared; 0 leaves it out")
     parser.add_argument("--half", action="store_true", help="also measure latency at half of what each system reaches (at most 3000/s, the generator's range)")
-    parser.add_argument("--tokens", type=int, default=60000, help="distinct tokens; more than one system is asked in all rounds")
+    parser.add_argument("--tokens", type=int, help="distinct tokens [default: as many as one system can be asked in all rounds]")
     parser.add_argument("--core", type=int, default=0, help="the core of the server")
     parser.add_argument("--load-core", type=int, default=1, help="the core of load generator and stub")
     parser.add_argument("--h2", action="store_true", help="bare speaks HTTP/2 to the stub, as Tollhouse does where it is offered")
@@ -48,6 +51,9 @@ def options():
     if chosen.gate:
         chosen.systems, chosen.rounds, chosen.rate, chosen.half = "bare,tollhouse", 3, 0, False
     chosen.systems = chosen.systems.split(",")
+    if chosen.tokens is None:
+        half = SESSIONS_PER_CORE / 2 * (chosen.secs + 1) if chosen.half else 0
+        chosen.tokens = int(chosen.rounds * (SESSIONS_PER_CORE * chosen.secs * (2 if "two" in chosen.systems else 1) + half + chosen.rate * (chosen.secs + 1)))
     return chosen
 
 
@@ -169,6 +175,8 @@ class Run:
         counted = harness.load(self.built, self.directory, self.chosen.load_core, system, conns=self.chosen.conns, secs=secs, rate=rate, warm=warm, skip=system.sent)
         # With a warm-up, the counted interval is a part of what was sent.
         system.sent += int(counted["count"] * (secs + warm) / secs) + self.chosen.conns
+        if system.tokens == self.tokens and system.sent > self.chosen.tokens and system.name not in ("nginx", "proxy"):
+            raise SystemExit(f"{system.name}: tokens were sent twice, so that nothing is proven; ask for more --tokens than {self.chosen.tokens}")
         return counted
 
     def end(self):
