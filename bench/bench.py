@@ -20,7 +20,7 @@ process tree over the requests of the same interval. One core belongs to the ser
 
 Needs Linux, python3, node with npm, cargo, nginx, taskset (util-linux) and openssl; for `postgres` psql and a server.
 """
-import argparse, json, os, platform, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 import harness
@@ -161,14 +161,14 @@ class Run:
         closed = self.load(system, chosen.secs)
         spent = harness.cpu_seconds(system.pid) - before
         row = dict(system=system.name, round=turn, rps=closed["rps"], cpu_us=spent * 1e6 / max(1, closed["count"]), p50=closed["p50"], p99=closed["p99"],
-                   bad=bad(closed), count=closed["count"], util=spent / chosen.secs, pss_mb=harness.pss_kb(system.pid) / 1024)
+                   bad=harness.bad(closed), count=closed["count"], util=spent / chosen.secs, pss_mb=harness.pss_kb(system.pid) / 1024)
         if on_postgres:
             row["database_cpu_us"] = (harness.postgres_cpu_seconds() - database) * 1e6 / max(1, closed["count"])
             row["wal_bytes"] = (self.postgres.wal_bytes() - wal) / max(1, closed["count"])
         for tag, rate in (("rate", chosen.rate), ("half", min(closed["rps"] / 2, 3000) if chosen.half else 0)):
             if rate:
                 timed = self.load(system, chosen.secs, rate=rate, warm=1)
-                row.update({f"p50_{tag}": timed["p50"], f"p99_{tag}": timed["p99"], "bad": row["bad"] + bad(timed)})
+                row.update({f"p50_{tag}": timed["p50"], f"p99_{tag}": timed["p99"], "bad": row["bad"] + harness.bad(timed)})
         return row
 
     def load(self, system, secs, rate=0, warm=0):
@@ -183,10 +183,6 @@ class Run:
         self.processes.stop()
         if self.postgres:
             self.postgres.drop()
-
-
-def bad(counted):
-    return counted["errors"] + counted["non2xx"] + counted["wrong"]
 
 
 class Result:
@@ -254,13 +250,8 @@ class Result:
 
     def json(self):
         chosen = {key: str(value) for key, value in vars(self.run.chosen).items()}
-        return dict(options=chosen, machine=machine(), idle_pss_mb=self.idle, start_ms={n: s.start_ms for n, s in self.run.systems.items()},
+        return dict(options=chosen, machine=harness.machine(), idle_pss_mb=self.idle, start_ms={n: s.start_ms for n, s in self.run.systems.items()},
                     records={name: dict(rows=rows, bytes=size) for name, (rows, size) in self.kept.items()}, goals=self.goals(), rows=self.rows)
-
-
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
-    return dict(cpu=cpu, cores=os.cpu_count(), kernel=platform.release(), when=time.strftime("%Y-%m-%d"))
 
 
 def stripped_mb(binary):

@@ -21,7 +21,7 @@ The rows of `services` and `records` go straight into the database file. Ten mil
 
 Needs Linux, python3, node, cargo, nginx, taskset (util-linux) and openssl.
 """
-import argparse, hashlib, http.client, json, os, platform, random, resource, shutil, signal, sqlite3, statistics, subprocess, sys, tempfile, threading, time, uuid
+import argparse, hashlib, http.client, json, os, random, resource, shutil, signal, sqlite3, statistics, subprocess, sys, tempfile, threading, time, uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -189,7 +189,7 @@ class Run:
         timer.join()
         row = dict(cell=cell.label, round=turn, rps=counted["rps"], cpu_us=spent * 1e6 / max(1, counted["count"]), count=counted["count"], util=spent / secs,
                    p50_ms=counted["p50"] / 1e3 - cell.delay_ms, p99_ms=counted["p99"] / 1e3 - cell.delay_ms, pss_mb=memory[0], overflows=overflows,
-                   bad=counted["errors"] + counted["non2xx"] + counted["wrong"])
+                   bad=harness.bad(counted))
         if cell.after:
             name, look = cell.after
             row[name] = look()
@@ -500,11 +500,6 @@ def spread(values):
     return dict(median=statistics.median(values), low=min(values), high=max(values))
 
 
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
-    return dict(cpu=cpu, cores=os.cpu_count(), kernel=platform.release(), when=time.strftime("%Y-%m-%d"))
-
-
 def main():
     chosen = options()
     # A thousand connections on either side of each server, and the servers inherit the limit.
@@ -529,7 +524,7 @@ def main():
         result.print()
     if chosen.json:
         told = {key: str(value) for key, value in vars(chosen).items()}
-        chosen.json.write_text(json.dumps(dict(options=told, machine=machine(), tables={result.table.name: result.json() for result in results}), indent=1) + "\n")
+        chosen.json.write_text(json.dumps(dict(options=told, machine=harness.machine(), tables={result.table.name: result.json() for result in results}), indent=1) + "\n")
     return 1 if any(row["bad"] for result in results for row in result.rows) else 0
 
 

@@ -2,7 +2,7 @@
 
 Loopback only. Linux only: the costs are read from /proc.
 """
-import contextlib, json, os, shutil, signal, socket, subprocess, sys, time
+import contextlib, json, os, platform, shutil, signal, socket, subprocess, sys, time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -245,6 +245,11 @@ def load(binary, directory, core, system, *, conns, secs, rate=0, warm=0, body=N
     return json.loads(ran.stdout)
 
 
+def bad(counted):
+    """How many requests were not answered as they should be."""
+    return counted["errors"] + counted["non2xx"] + counted["wrong"]
+
+
 @dataclass
 class System:
     """Something that is measured."""
@@ -315,3 +320,10 @@ class Tollhouse:
     def system(self, name, service, tokens, start_ms=None):
         return System(name, f"127.0.0.1:{self.port}", f"/payment-services/{service}/sessions", tokens, self.pid,
                       headers=["x-gr4vy-merchant-account-id: default"], start_ms=start_ms)
+
+
+# === the machine ===
+
+def machine():
+    cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
+    return dict(cpu=cpu, cores=os.cpu_count(), kernel=platform.release(), when=time.strftime("%Y-%m-%d"))
