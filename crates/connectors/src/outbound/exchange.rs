@@ -123,7 +123,7 @@ async fn over_http1(connection: &mut Http1, request: Request<Body>, deadline: In
         // The connection is used up either way, so it may be sealed: only then is an unchanged count a proof.
         Ok(Err(error)) => {
             let written = connection.ledger.seal(mark);
-            Try::Broken { failure: failure(error.error(), &connection.ledger), sent: written && !is_returned(&error) }
+            Try::Broken { failure: failure(error.error().is_parse(), &connection.ledger), sent: written && !is_returned(&error) }
         }
         Err(_elapsed) => Try::Broken { failure: CallFailure::Timeout, sent: connection.ledger.seal(mark) },
     }
@@ -134,13 +134,7 @@ async fn over_http2(stream: &Stream, request: Request<()>, body: Bytes, deadline
     match timeout_at(deadline, stream.sender.send(request, body)).await {
         Ok(Ok(response)) => receive(response, deadline).await,
         Ok(Err(Unanswered { error, sent })) => {
-            let failure = if stream.ledger.is_refused() {
-                CallFailure::Tls
-            } else if error.is_library() {
-                CallFailure::Malformed
-            } else {
-                CallFailure::Reset
-            };
+            let failure = failure(error.is_library(), &stream.ledger);
             // A connection that broke is over for every call on it, so it may be sealed: only then is an unchanged count a proof.
             let sent = sent && (!error.is_io() || stream.ledger.seal(mark));
             Try::Broken { failure, sent }
@@ -154,11 +148,12 @@ fn is_returned(error: &TrySendError<Request<Body>>) -> bool {
     error.message().is_some()
 }
 
-fn failure(error: &hyper::Error, ledger: &Ledger) -> CallFailure {
+/// Why a connection broke; what did not look like HTTP is the library's word.
+fn failure(is_malformed: bool, ledger: &Ledger) -> CallFailure {
     if ledger.is_refused() {
         return CallFailure::Tls;
     }
-    if error.is_parse() { CallFailure::Malformed } else { CallFailure::Reset }
+    if is_malformed { CallFailure::Malformed } else { CallFailure::Reset }
 }
 
 async fn receive<B: HttpBody<Data = Bytes> + Unpin>(response: Response<B>, deadline: Instant) -> Try {

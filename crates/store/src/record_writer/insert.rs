@@ -12,7 +12,7 @@ use crate::session_records::columns;
 use crate::statement::Statement;
 use crate::{StoreError, Tx};
 
-/// The fixed numbers of rows, largest first. A group of one of these sizes is one statement, and needs no transaction around it; most groups of a busy server have a dozen rows. Sixteen and thirty-two, since the driver looks every parameter up among all of a statement's: what is saved by larger ones is lost there.
+/// The fixed numbers of rows, largest first. A group of one of these sizes is one statement, and needs no transaction around it; most groups of a busy server have a dozen rows. Thirty-two is for what comes together beyond that.
 const SIZES: [usize; 17] = [32, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
 
 /// Values per row.
